@@ -1,0 +1,6 @@
+"""Hooks: reproducible resuming, checkpoints that fit, seeds written while testing."""
+
+from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmppc.hooks.random_state_hook import RandomStateHook
+
+__all__ = ['CheckpointFitHook', 'RandomStateHook']

@@ -1,0 +1,1 @@
+"""Environment checks, checkpoints, randomness and what the tools share."""

@@ -1,0 +1,213 @@
+"""What tools/train.py and tools/test.py share: from command line to MMEngine's Runner."""
+
+import argparse
+import inspect
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from mmseg.registry import METRICS
+
+from mmppc.utils.checkpoint import find_latest_checkpoint
+from mmppc.utils.environment import MMPRETRAIN, check_environment
+
+DEBUG = 'MMPPC_DEBUG'
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that training and testing have in common, after OpenMMLab's conventions."""
+    parser.add_argument(
+        '--work-dir', help='where logs and results go (default: work_dirs/<config>)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config, as in train_dataloader.batch_size=4',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes of a distributed run were started',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End with one clear message and exit code 2 on an error of the input, not with a stack trace.
+
+    ``MMPPC_DEBUG=1`` keeps the stack trace.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        if os.environ.get(DEBUG, '0') not in ('', '0'):
+            raise
+        print(f'error: {_message(error)}', file=sys.stderr)
+        print(f'(set {DEBUG}=1 to see where it was raised)', file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _message(error: BaseException) -> str:
+    """The message itself, when a worker of the data loader has put its stack trace around it."""
+    text = str(error).strip()
+    if 'Original Traceback' in text:
+        text = re.split(rf'^(?:[\w.]+\.)?{type(error).__name__}: ', text, flags=re.MULTILINE)[-1]
+    return text.strip() or type(error).__name__
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config and apply the arguments that training and testing have in common."""
+    if not Path(args.config).is_file():
+        raise FileNotFoundError(f'config not found: {args.config}')
+    cfg = Config.fromfile(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    if _names_scope(cfg, 'mmpretrain.'):
+        check_environment((MMPRETRAIN,))
+    prepare_launcher(cfg, args.launcher, args.local_rank)
+    return cfg
+
+
+def _names_scope(node: Any, scope: str) -> bool:
+    """Whether a ``type`` anywhere below ``node`` starts with ``scope``."""
+    if isinstance(node, dict):
+        kind = node.get('type')
+        if isinstance(kind, str) and kind.startswith(scope):
+            return True
+        return any(_names_scope(value, scope) for value in node.values())
+    if isinstance(node, (list, tuple)):
+        return any(_names_scope(value, scope) for value in node)
+    return False
+
+
+def prepare_launcher(cfg: Config, launcher: str, local_rank: int = 0) -> None:
+    """Set the launcher, and make a distributed run work on CPUs, where MMEngine assumes GPUs."""
+    cfg.launcher = launcher
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if launcher != 'pytorch':
+        raise ValueError(
+            f'--launcher {launcher} needs GPUs; on CPUs use --launcher pytorch (torchrun)'
+        )
+    missing = [name for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR') if name not in os.environ]
+    if missing:
+        raise ValueError(
+            f'--launcher pytorch needs the environment that torchrun sets; missing: {", ".join(missing)}'
+        )
+    cfg.env_cfg.dist_cfg = dict(backend='gloo')
+    # MMEngine would select a CUDA device first, so the group is made here; the runner keeps one that exists.
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+    cfg.model_wrapper_cfg = {**wrapper, **(cfg.get('model_wrapper_cfg') or {})}
+
+
+def use_amp(cfg: Config) -> None:
+    """Train with mixed precision."""
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(
+            f"--amp replaces an optim_wrapper of type 'OptimWrapper', the config has {kind!r}"
+        )
+    if not torch.cuda.is_available():
+        raise ValueError('--amp needs a GPU')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def use_auto_scale_lr(cfg: Config) -> None:
+    """Scale the learning rate with the batch size."""
+    if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+        raise ValueError(
+            '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config'
+        )
+    cfg.auto_scale_lr.enable = True
+
+
+def use_resume(cfg: Config, resume: str | None) -> None:
+    """Resume from a checkpoint, or for 'auto' from the latest of the work folder if there is one."""
+    if resume is None:
+        return
+    if resume == 'auto':
+        latest = find_latest_checkpoint(cfg.work_dir)
+        if latest is None:
+            print(f'No checkpoint in {cfg.work_dir} yet: training starts from the beginning.')
+            return
+        resume = str(latest)
+    elif not Path(resume).is_file():
+        raise FileNotFoundError(f'checkpoint not found: {resume}')
+    cfg.resume = True
+    cfg.load_from = resume
+
+
+def use_checkpoint_check(cfg: Config, *, strict: bool) -> None:
+    """Refuse a checkpoint that does not fit, see :class:`mmppc.hooks.CheckpointFitHook`."""
+    hooks = list(cfg.get('custom_hooks') or [])
+    cfg.custom_hooks = [*hooks, dict(type='CheckpointFitHook', strict=strict)]
+
+
+def use_show_dir(cfg: Config, folder: str) -> None:
+    """Draw every prediction into ``folder``."""
+    hook = cfg.default_hooks.get('visualization')
+    if hook is None:
+        raise ValueError('--show-dir needs default_hooks.visualization in the config')
+    hook.draw = True
+    cfg.visualizer.save_dir = folder
+
+
+def use_out_dir(cfg: Config, folder: str) -> None:
+    """Have the metrics that can do so write the predictions to ``folder``."""
+    evaluators = cfg.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    able = [item for item in evaluators if _takes(item, 'output_dir')]
+    if not able:
+        kinds = ', '.join(str(item.get('type')) for item in evaluators)
+        raise ValueError(f'--out: no metric of the config writes predictions (found {kinds})')
+    for item in able:
+        item['output_dir'] = folder
+
+
+def _takes(cfg: dict, argument: str) -> bool:
+    """Whether the metric's own constructor names ``argument``."""
+    kind = cfg.get('type')
+    metric = METRICS.get(kind) if isinstance(kind, str) else kind
+    return metric is not None and argument in inspect.signature(metric.__init__).parameters
+
+
+def use_tta(cfg: Config) -> None:
+    """Test with the augmentation that the config describes in ``tta_model`` and ``tta_pipeline``."""
+    missing = [name for name in ('tta_model', 'tta_pipeline') if cfg.get(name) is None]
+    if missing:
+        raise ValueError(f'--tta needs {" and ".join(missing)} in the config')
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.tta_model.module = cfg.model
+    cfg.model = cfg.tta_model
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The Runner of a config, or the class that its ``runner_type`` names."""
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)
