@@ -1,0 +1,6 @@
+"""Metrics, registered in mmseg."""
+
+from mmppc.evaluation.seed_metric import SeedMetric
+from mmppc.evaluation.tag_metric import TagMetric
+
+__all__ = ['SeedMetric', 'TagMetric']

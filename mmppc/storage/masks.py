@@ -1,0 +1,87 @@
+"""Palette PNG masks: the pixel value is the class, the palette only shows it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mmppc.storage.atomic import atomic_write
+
+VOID = 255
+"""Pixel value of "no class", e.g. VOC's borders."""
+
+VOID_COLOUR = (224, 224, 192)
+
+
+def save_mask(
+    path: str | os.PathLike, mask: np.ndarray, palette: Sequence[Sequence[int]] | np.ndarray
+) -> None:
+    """Write an index mask as palette PNG, atomically.
+
+    Args:
+        path: Where to write.
+        mask: (H, W) integers, classes 0 .. ``len(palette) - 1`` or 255 for void.
+        palette: One (R, G, B) of 0 .. 255 a class, background first.
+
+    Raises:
+        ValueError: If the mask is not 2-D or empty, or holds a value without a colour.
+    """
+    colours = np.asarray(palette)
+    if colours.ndim != 2 or colours.shape[1] != 3 or not 1 <= len(colours) <= 256:
+        raise ValueError(f'{path}: palette {colours.shape}, expected (1 .. 256 classes, 3)')
+    if mask.ndim != 2 or not mask.size or mask.dtype.kind not in 'iu':
+        raise ValueError(f'{path}: mask {mask.shape} {mask.dtype}, expected (H, W) integers')
+    _check_values(mask, len(colours), path)
+    table = np.zeros((256, 3), np.uint8)
+    table[VOID] = VOID_COLOUR
+    table[: len(colours)] = colours
+    picture = Image.fromarray(mask.astype(np.uint8))
+    picture.putpalette(table.tobytes())
+    with atomic_write(path) as file:
+        picture.save(file, format='PNG')
+
+
+def load_mask(path: str | os.PathLike, num_classes: int | None = None) -> np.ndarray:
+    """Read an index mask, (H, W) uint8.
+
+    Args:
+        path: A picture with one channel: palette or grey, where the value is the class.
+        num_classes: 1 + C; values from here up to 254 are refused. None to accept all.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read as a picture.
+        ValueError: If it is a colour mask, or holds a value that is no class.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f'{file}: no such mask')
+    try:
+        with Image.open(file) as picture:
+            if picture.mode not in ('P', 'L', '1'):
+                raise ValueError(
+                    f'{file}: colour mask (mode {picture.mode}), expected an index mask with one '
+                    'channel whose values are classes; convert the colours to class numbers first'
+                )
+            mask = np.array(picture).astype(np.uint8)
+    except UnidentifiedImageError as error:
+        raise OSError(f'{file}: not a picture of a known format') from error
+    except (OSError, SyntaxError, EOFError) as error:
+        raise OSError(f'{file}: cannot read this mask, truncated or damaged: {error}') from error
+    if num_classes is not None:
+        _check_values(mask, num_classes, file)
+    return mask
+
+
+def _check_values(mask: np.ndarray, num_classes: int, path: str | os.PathLike) -> None:
+    values = np.unique(mask)
+    wrong = values[((values < 0) | (values >= num_classes)) & (values != VOID)]
+    if wrong.size:
+        shown = ', '.join(map(str, wrong[:5])) + (', ...' if wrong.size > 5 else '')
+        raise ValueError(
+            f'{path}: mask holds {shown}, expected classes 0 .. {num_classes - 1} or {VOID} (void)'
+        )
