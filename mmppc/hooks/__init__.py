@@ -2,5 +2,6 @@
 
 from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmppc.hooks.random_state_hook import RandomStateHook
+from mmppc.hooks.seed_generation_hook import SeedGenerationHook
 
-__all__ = ['CheckpointFitHook', 'RandomStateHook']
+__all__ = ['CheckpointFitHook', 'RandomStateHook', 'SeedGenerationHook']
