@@ -1,0 +1,7 @@
+"""Backbones; importing this registers them."""
+
+from .efficientnet_lite import imagenet_state_dict
+from .resnet38 import ResNet38
+from .timm_backbone import FreezableTIMMBackbone
+
+__all__ = ['FreezableTIMMBackbone', 'ResNet38', 'imagenet_state_dict']
