@@ -1,0 +1,46 @@
+"""Classification of pictures by the average of their class activation maps."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def align_corners_weights(length: int, size: int, like: Tensor) -> Tensor:
+    """Weight of each of ``length`` grid points in the mean of the line resampled to ``size`` points, (length,).
+
+    Averaging a map after bilinear upsampling with aligned corners is a weighted average of the map itself: border
+    points weigh about half, and the outer product of the two lines' weights is exact for a picture.
+    """
+    basis = torch.eye(length, dtype=like.dtype, device=like.device)[None]
+    return F.interpolate(basis, size=size, mode='linear', align_corners=True)[0].mean(dim=-1)
+
+
+def pool_maps(maps: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    """Average each map, (N, K, h, w) -> (N, K) (Eq. 2).
+
+    Args:
+        maps: Raw maps.
+        size: Average the maps as upsampled to ``(H, W)`` with aligned corners, as SEAM does; None for the plain mean.
+    """
+    if size is None:
+        return maps.mean(dim=(-2, -1))
+    rows = align_corners_weights(maps.shape[-2], size[0], maps)
+    columns = align_corners_weights(maps.shape[-1], size[1], maps)
+    return torch.einsum('nkhw,h,w->nk', maps, rows, columns)
+
+
+def tag_classification(
+    logits: Tensor, tags: Tensor, *, size: tuple[int, int] | None = None
+) -> Tensor:
+    """Multi-label soft-margin loss of the foreground channels against the tags (Eq. 2).
+
+    Args:
+        logits: Raw maps, (N, 1+C, h, w), background first; the background takes no part.
+        tags: Classes in each picture, (N, C) multi-hot.
+        size: See :func:`pool_maps`.
+
+    Returns:
+        Scalar, the mean over pictures and classes.
+    """
+    scores = pool_maps(logits, size)[:, 1:]
+    return F.multilabel_soft_margin_loss(scores, tags.to(scores))

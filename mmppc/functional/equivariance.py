@@ -1,0 +1,136 @@
+"""SEAM: equivariance of maps under a change of view, and pixel correlation (reference sheet, section 3)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .cam import with_background
+
+Warp = Callable[[Tensor], Tensor]
+
+
+def max_norm(maps: Tensor, eps: float = 1e-5) -> Tensor:
+    """Stretch each map (..., h, w) to [0, 1]; the gradient also flows through the minimum and the maximum."""
+    maps = maps.relu()
+    low = maps.amin(dim=(-2, -1), keepdim=True)
+    high = maps.amax(dim=(-2, -1), keepdim=True)
+    return (maps - low - eps).relu() / (high - low + eps)
+
+
+def background_from_foreground(maps: Tensor) -> Tensor:
+    """Replace channel 0 of (N, 1+C, h, w) by one minus the strongest foreground channel."""
+    foreground = maps[:, 1:]
+    return torch.cat([1 - foreground.amax(dim=1, keepdim=True), foreground], dim=1)
+
+
+def keep_strongest(maps: Tensor) -> Tensor:
+    """Zero all foreground channels of a pixel but the strongest; channel 0 stays, (N, 1+C, h, w)."""
+    foreground = maps[:, 1:]
+    strongest = foreground == foreground.amax(dim=1, keepdim=True)
+    return torch.cat([maps[:, :1], foreground * strongest], dim=1)
+
+
+@torch.no_grad()
+def correlation_input(cams: Tensor, eps: float = 1e-5) -> Tensor:
+    """What :func:`pixel_correlation` spreads: maps scaled by their maximum, background, only the strongest class.
+
+    Args:
+        cams: Raw maps, (N, 1+C, h, w). Not differentiated.
+    """
+    maps = cams.relu()
+    scaled = (maps - eps).relu() / (maps.amax(dim=(-2, -1), keepdim=True) + eps)
+    return keep_strongest(background_from_foreground(scaled))
+
+
+def pixel_correlation(
+    cams: Tensor, features: Tensor, *, chunk: int | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Spread the maps over pixels of similar features: SEAM's pixel correlation module.
+
+    The affinity of two pixels is the positive part of the cosine of their features; each pixel receives the average of
+    the maps, weighted by its affinities. Gradients reach the features only.
+
+    Args:
+        cams: Raw maps, (N, 1+C, h, w), background first.
+        features: Features of the same grid, (N, D, h, w).
+        chunk: Receiving pixels handled at once. None takes all, with an (hw, hw) affinity a picture; at inference a
+            chunk keeps the memory linear in the picture's size.
+
+    Returns:
+        Refined maps, (N, 1+C, h, w), in [0, 1].
+    """
+    height, width = cams.shape[-2:]
+    maps = correlation_input(cams, eps).flatten(2)
+    features = features.flatten(2)
+    features = features / (features.norm(dim=1, keepdim=True) + eps)
+    pixels = height * width
+    refined = []
+    for receivers in features.split(chunk or pixels, dim=2):
+        affinity = torch.bmm(features.transpose(1, 2), receivers).relu()
+        affinity = affinity / (affinity.sum(dim=1, keepdim=True) + eps)
+        refined.append(torch.bmm(maps, affinity))
+    return torch.cat(refined, dim=2).unflatten(2, (height, width))
+
+
+def minimum_pooling(refined: Tensor, tags: Tensor) -> Tensor:
+    """Mean of the strongest tagged foreground response over the quarter of pixels where it is weakest.
+
+    It keeps the refined maps from covering the whole picture.
+
+    Args:
+        refined: Refined maps at the view's input resolution, (N, 1+C, H, W).
+        tags: Classes in each picture, (N, C) multi-hot.
+    """
+    strongest = (refined[:, 1:] * tags[:, :, None, None].to(refined)).amax(dim=1).flatten(1)
+    count = max(strongest.shape[1] // 4, 1)
+    return strongest.topk(count, dim=1, largest=False).values.relu().sum() / (count * len(refined))
+
+
+def equivariance(first: Tensor, second: Tensor) -> Tensor:
+    """ER: mean distance of two views' normalised foreground maps, (N, 1+C, H, W) each, in one frame."""
+    return (first[:, 1:] - second[:, 1:]).abs().mean()
+
+
+def cross_equivariance(maps: Tensor, refined: Tensor, share: float = 0.2) -> Tensor:
+    """One direction of ECR: distance of one view's refined maps to the other view's maps where it is largest.
+
+    Args:
+        maps: Normalised maps of the one view, background set, (N, 1+C, H, W). Not differentiated.
+        refined: Normalised refined maps of the other view in the same frame, (N, 1+C, H, W).
+        share: Part of each picture's values that enters, the largest.
+    """
+    error = (keep_strongest(maps.detach()) - refined).abs().flatten(1)
+    count = max(int(share * error.shape[1]), 1)
+    return error.topk(count, dim=1).values.mean()
+
+
+def seam_losses(
+    cams: tuple[Tensor, Tensor], refined: tuple[Tensor, Tensor], tags: Tensor, warp: Warp
+) -> dict[str, Tensor]:
+    """SEAM's regularisers on two views of a picture.
+
+    Args:
+        cams: Raw maps of both views at their input resolutions, (N, 1+C, H, W).
+        refined: The same after :func:`pixel_correlation`.
+        tags: Classes in each picture, (N, C) multi-hot.
+        warp: Brings maps of the first view into the second view's frame; applied after normalisation.
+
+    Returns:
+        ``loss_er``, ``loss_ecr`` (both directions added) and ``loss_min_pool`` (mean of both views), scalars.
+    """
+    mask = with_background(tags)[:, :, None, None].to(cams[0])
+    first, second = warp(max_norm(cams[0])) * mask, max_norm(cams[1]) * mask
+    first_refined, second_refined = (
+        warp(max_norm(refined[0])) * mask,
+        max_norm(refined[1]) * mask,
+    )
+    loss_er = equivariance(first, second)
+    first, second = background_from_foreground(first), background_from_foreground(second)
+    return {
+        'loss_er': loss_er,
+        'loss_ecr': cross_equivariance(second, first_refined)
+        + cross_equivariance(first, second_refined),
+        'loss_min_pool': (minimum_pooling(refined[0], tags) + minimum_pooling(refined[1], tags))
+        / 2,
+    }

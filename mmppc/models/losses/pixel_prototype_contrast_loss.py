@@ -1,0 +1,72 @@
+"""The paper's contrast as a term of the CAM stage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch.nn as nn
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from mmppc.functional.contrast import pixel_prototype_contrast
+from mmppc.functional.contrast_options import ContrastOptions
+
+from ..outputs import ViewOutput
+
+
+@MODELS.register_module()
+class PixelPrototypeContrastLoss(nn.Module):
+    """Weakly supervised pixel-to-prototype contrast across and within the views (Eq. 1, 4-9).
+
+    Both views are brought to the grid of the second view. With a single view only the intra term is left.
+
+    Args:
+        preset: ``paper`` follows the paper and has no known defect; ``published`` the published code.
+        cam_source: Maps that label the pixels: ``refined`` (of hosts with pixel correlation), ``logits``, or ``auto``
+            for the refined ones where there are.
+        **options: Any field of :class:`mmppc.functional.contrast_options.ContrastOptions`: ``topk``, ``temperature``,
+            ``bg_threshold``, ``cross_weight``, ``intra_weight``, the terms' switches ``cross_prototype``,
+            ``cross_cam``, ``intra``, ``prototype_mining`` and ``pixel_sampling``, and the rest.
+
+    Raises:
+        ValueError: ``preset``, ``cam_source`` or an option's value is unknown.
+        TypeError: There is no such option.
+    """
+
+    def __init__(self, preset: str = 'paper', cam_source: str = 'auto', **options: Any) -> None:
+        super().__init__()
+        if cam_source not in ('auto', 'refined', 'logits'):
+            raise ValueError(
+                f"cam_source must be 'auto', 'refined' or 'logits', got {cam_source!r}"
+            )
+        self.cam_source = cam_source
+        self.options = ContrastOptions.from_preset(preset, **options)
+
+    def _maps(self, view: ViewOutput) -> Tensor:
+        if self.cam_source == 'logits' or (self.cam_source == 'auto' and view.refined is None):
+            return view.logits
+        if view.refined is None:
+            raise ValueError(
+                "cam_source='refined' needs refined maps, got none: set `refine` in the segmentor's `decode_head`"
+            )
+        return view.refined
+
+    def forward(self, views: Sequence[ViewOutput], tags: Tensor) -> dict[str, Tensor]:
+        """``loss_cross_prototype``, ``loss_cross_cam`` and ``loss_intra`` of views with ``tags`` (N, C) multi-hot.
+
+        Raises:
+            ValueError: The views carry no embeddings.
+        """
+        features, cams = [], []
+        warp = views[-1].warp
+        for view in views:
+            if view.embeddings is None:
+                raise ValueError(
+                    "the contrast needs embeddings, got none: set the segmentor's `neck` to a PixelProjector"
+                )
+            feature, cam = view.embeddings, self._maps(view).detach()
+            if view is not views[-1] and warp is not None:
+                size = views[-1].logits.shape[-2:]
+                feature, cam = warp(feature, size), warp(cam, size)
+            features.append(feature)
+            cams.append(cam)
+        return pixel_prototype_contrast(features, cams, tags, preset=self.options)

@@ -1,0 +1,3 @@
+from .pixel_projector import PixelProjector
+
+__all__ = ['PixelProjector']
