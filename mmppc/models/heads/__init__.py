@@ -1,4 +1,5 @@
 from .cam_head import CAMHead
+from .largefov_head import LargeFOVHead
 from .pixel_correlation import PixelCorrelation
 
-__all__ = ['CAMHead', 'PixelCorrelation']
+__all__ = ['CAMHead', 'LargeFOVHead', 'PixelCorrelation']
