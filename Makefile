@@ -1,0 +1,53 @@
+# Everything runs in .venv, which is made on first use. PYTHON names the interpreter to make it with.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test lint types pytest format clean
+
+help:
+	@echo 'make demo     the whole way on the toy set: train, seeds, masks, retrain, test'
+	@echo 'make test     style, types and all tests'
+	@echo 'make lint     style only'
+	@echo 'make install  make $(VENV) and install mmppc with all extras'
+
+install: $(STAMP)
+
+$(STAMP): setup.py
+	@command -v '$(PYTHON)' > /dev/null || { \
+	  echo 'error: $(PYTHON) not found; name a Python >= 3.10: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "error: mmppc needs Python >= 3.10, $(PYTHON) is $$('$(PYTHON)' --version 2>&1)." \
+	    'Name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import venv, ensurepip' 2> /dev/null || { \
+	  echo 'error: $(PYTHON) has no venv module (on Debian or Ubuntu: apt-get install python3-venv)' >&2; exit 1; }
+	@command -v c++ > /dev/null || command -v g++ > /dev/null || { \
+	  echo 'error: no C++ compiler, which the dense CRF needs (on Debian or Ubuntu: apt-get install build-essential)' >&2; exit 1; }
+	test -x $(BIN)/python || '$(PYTHON)' -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[all]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python tools/demo.py
+
+test: lint types pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+# After lint and types, whatever -j says: pytest's own summary ends the output.
+pytest: $(STAMP) | lint types
+	$(BIN)/python -m pytest
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
