@@ -86,7 +86,7 @@ def test_trains_and_predicts_in_a_stock_encoder_decoder():
     }
     assert 'backbone.b7.conv_branch2b2.weight' in moved
     result = model.eval().test_step(batch())[0]
-    assert result.seg_logits.shape == (4, 40, 32)
+    assert result.seg_logits.data.shape == (4, 40, 32)
 
 
 @pytest.mark.parametrize('norm_eval', [True, False])

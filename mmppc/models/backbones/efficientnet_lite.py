@@ -90,15 +90,12 @@ def imagenet_state_dict(*, classifier: bool = False) -> dict[str, Tensor]:
 
 
 @CheckpointLoader.register_scheme(prefixes=SCHEME, force=True)
-def load_from_efficientnet_lite0(
-    filename: str, map_location: Any = None, logger: Any = 'current'
-) -> dict[str, Any]:
+def load_from_efficientnet_lite0(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Loader behind ``init_cfg=dict(type='Pretrained', checkpoint='efficientnet-lite0://imagenet')``.
 
     Args:
         filename: ``efficientnet-lite0://imagenet``; there are no others.
         map_location: Where the tensors go; None means the CPU.
-        logger: Unused; part of MMEngine's loader signature.
 
     Returns:
         ``{'state_dict': ..., 'meta': ...}`` for ``TIMMBackbone(features_only=True)``.
