@@ -1,0 +1,70 @@
+"""Names and shapes of the published networks, written out from the table of ResNet38d."""
+
+import re
+
+# block: widths in, middle, out (of 64), stride, for the two-3x3 blocks
+PLAIN = {
+    'b2': (1, 2, 2, 2),
+    **{f'b2_{k}': (2, 2, 2, 1) for k in (1, 2)},
+    'b3': (2, 4, 4, 2),
+    **{f'b3_{k}': (4, 4, 4, 1) for k in (1, 2)},
+    'b4': (4, 8, 8, 2),
+    **{f'b4_{k}': (8, 8, 8, 1) for k in (1, 2, 3, 4, 5)},
+    'b5': (8, 8, 16, 1),
+    **{f'b5_{k}': (16, 8, 16, 1) for k in (1, 2)},
+}
+BOTTLENECK = {'b6': (16, 32), 'b7': (32, 64)}
+NORM = ('weight', 'bias', 'running_mean', 'running_var')
+
+
+def backbone_shapes(width=64):
+    """Shape by published name of every parameter and statistic of the backbone."""
+    shapes = {'conv1a.weight': (width, 3, 3, 3)}
+
+    def add(block, branch, conv, norm_width):
+        shapes[f'{block}.conv_{branch}.weight'] = conv
+        if norm_width:
+            shapes.update({f'{block}.bn_{branch}.{kind}': (norm_width,) for kind in NORM})
+
+    for block, (a, b, c, stride) in PLAIN.items():
+        a, b, c = a * width, b * width, c * width
+        add(block, 'branch2a', (b, a, 3, 3), a)
+        add(block, 'branch2b1', (c, b, 3, 3), b)
+        if a != c or stride != 1:
+            add(block, 'branch1', (c, a, 1, 1), None)
+    for block, (a, c) in BOTTLENECK.items():
+        a, c = a * width, c * width
+        add(block, 'branch2a', (c // 4, a, 1, 1), a)
+        add(block, 'branch2b1', (c // 2, c // 4, 3, 3), c // 4)
+        add(block, 'branch2b2', (c, c // 2, 1, 1), c // 2)
+        add(block, 'branch1', (c, a, 1, 1), None)
+    return {**shapes, **{f'bn7.{kind}': (64 * width,) for kind in NORM}}
+
+
+def ppc_shapes(width=64, classes=21):
+    """The same of the PPC network."""
+    return {
+        **backbone_shapes(width),
+        'fc8.weight': (classes, 64 * width, 1, 1),
+        'fc_proj.weight': (128, 64 * width, 1, 1),
+        'f8_3.weight': (64, 8 * width, 1, 1),
+        'f8_4.weight': (128, 16 * width, 1, 1),
+        'f9.weight': (192, 3 + 64 + 128, 1, 1),
+    }
+
+
+def to_mxnet(name):
+    """mxnet's name of a published backbone parameter: ``b4_5`` is ``4b5``, ``b2`` is ``2a``."""
+    if name == 'conv1a.weight':
+        return 'arg:conv1a_weight'
+    *layer, kind = name.split('.')
+    kinds = {'running_mean': 'moving_mean', 'running_var': 'moving_var', 'bias': 'beta'}
+    group = 'aux' if kind.startswith('running') else 'arg'
+    if layer == ['bn7']:
+        return f'{group}:bn7_{kinds.get(kind, "gamma")}'
+    block, branch = layer
+    stage, number = re.fullmatch(r'b(\d)(?:_(\d))?', block).groups()
+    place = f'{stage}b{number}' if number else f'{stage}a'
+    if branch.startswith('conv_'):
+        return f'arg:res{place}_{branch[5:]}_weight'
+    return f'{group}:bn{place}_{branch[3:]}_{kinds.get(kind, "gamma")}'
