@@ -109,6 +109,18 @@ def crf_preset(preset: str | CRFPreset) -> CRFPreset:
     return CRF_PRESETS[preset]
 
 
+def require_densecrf() -> Any:
+    """The module ``pydensecrf.densecrf``; ImportError with the command that installs it."""
+    try:
+        from pydensecrf import densecrf
+    except ImportError as error:
+        raise ImportError(
+            f'the dense CRF needs pydensecrf, which is missing or broken ({error}); with a C++ '
+            'compiler at hand install it: pip install "mmppc[crf]"'
+        ) from error
+    return densecrf
+
+
 def crf_from_labels(
     image: np.ndarray, labels: np.ndarray, num_labels: int, preset: str | CRFPreset = 'seed'
 ) -> np.ndarray:
@@ -235,15 +247,9 @@ def _present_labels(labels: np.ndarray, num_labels: int) -> np.ndarray:
 
 def _pairwise(image: np.ndarray, settings: CRFPreset, weights: np.ndarray) -> Any:
     """A CRF with its kernels, whose label l has the share ``weights[l]`` of their compatibility."""
-    try:
-        from pydensecrf.densecrf import DenseCRF2D
-    except ImportError as error:
-        raise ImportError(
-            f'the dense CRF needs pydensecrf, which is missing or broken ({error}); with a C++ '
-            'compiler at hand install it: pip install "mmppc[crf]"'
-        ) from error
+    make = require_densecrf().DenseCRF2D
     height, width = image.shape[:2]
-    crf = DenseCRF2D(width, height, len(weights))
+    crf = make(width, height, len(weights))
     smooth = _features(image, settings.smooth_xy, None, settings.axes)
     bilateral = _features(image, settings.bilateral_xy, settings.bilateral_rgb, settings.axes)
     # One number a label is a diagonal compatibility; pydensecrf wants it negative, unlike a scalar.

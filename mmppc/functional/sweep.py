@@ -109,6 +109,33 @@ def sweep_confusion(histograms: Iterable[SweepHistogram]) -> np.ndarray:
     return confusion
 
 
+def label_confusion(
+    truth: np.ndarray, predicted: np.ndarray, num_classes: int, *, ignore_index: int = IGNORED
+) -> np.ndarray:
+    """Confusion matrix of two label maps.
+
+    Args:
+        truth: (H, W) integers 0 .. C or ``ignore_index``.
+        predicted: (H, W) integers 0 .. C.
+        num_classes: 1 + C.
+        ignore_index: Truth of pixels that do not count.
+
+    Returns:
+        (1 + C, 1 + C) int64 pixel counts, [truth, predicted].
+
+    Raises:
+        ValueError: If the sizes differ, or a label is no class.
+    """
+    if truth.shape != predicted.shape:
+        raise ValueError(f'truth of size {truth.shape}, prediction of size {predicted.shape}')
+    valid = truth != ignore_index
+    pairs = np.stack([truth[valid], predicted[valid]]).astype(np.int64)
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < num_classes:
+        raise ValueError(f'labels {pairs.min()} .. {pairs.max()}, expected 0 .. {num_classes - 1}')
+    counts = np.bincount(pairs[0] * num_classes + pairs[1], minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
 def confusion_iou(confusion: np.ndarray, *, absent: str = 'nan') -> np.ndarray:
     """Intersection over union, TP / (T + P - TP + 1e-10), of every class.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmppc.storage.atomic import atomic_write
+from mmppc.storage.pictures import DECODER_ERRORS
 
 VOID = 255
 """Pixel value of "no class", e.g. VOC's borders."""
@@ -54,26 +54,25 @@ def load_mask(path: str | os.PathLike, num_classes: int | None = None) -> np.nda
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it cannot be read as a picture.
-        ValueError: If it is a colour mask, or holds a value that is no class.
+        ValueError: If it cannot be read, is a colour mask, or holds a value that is no class.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'{file}: no such mask')
     try:
-        with Image.open(file) as picture:
-            if picture.mode not in ('P', 'L', '1'):
-                raise ValueError(
-                    f'{file}: colour mask (mode {picture.mode}), expected an index mask with one '
-                    'channel whose values are classes; convert the colours to class numbers first'
-                )
-            mask = np.array(picture).astype(np.uint8)
-    except UnidentifiedImageError as error:
-        raise OSError(f'{file}: not a picture of a known format') from error
-    except (OSError, SyntaxError, EOFError) as error:
-        raise OSError(f'{file}: cannot read this mask, truncated or damaged: {error}') from error
+        with Image.open(path) as picture:
+            mode, mask = picture.mode, np.array(picture)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such mask') from None
+    except DECODER_ERRORS as error:
+        raise ValueError(
+            f'{path}: not a mask that can be read, or truncated or damaged ({error})'
+        ) from error
+    if mode not in ('P', 'L', '1'):
+        raise ValueError(
+            f'{path}: colour mask (mode {mode}), expected an index mask with one channel whose '
+            'values are classes; convert the colours to class numbers first'
+        )
+    mask = mask.astype(np.uint8)
     if num_classes is not None:
-        _check_values(mask, num_classes, file)
+        _check_values(mask, num_classes, path)
     return mask
 
 

@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import struct
+import zlib
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-_DEEP_MODES = ('I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,  # a broken PNG chunk
+    ValueError,
+    EOFError,
+    IndexError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises on files that are no pictures, cut off or damaged."""
 
 
 def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Read a picture as (H, W, 3) uint8 RGB, upright.
 
-    The EXIF orientation is applied. Grey, palette and CMYK pictures are converted, transparency is
-    dropped, 16-bit grey keeps its upper eight bits.
+    The EXIF orientation is applied. Grey, palette, CMYK and 16-bit pictures become RGB (16 bit by
+    rounding v / 257); an alpha channel is dropped; of several frames the first is taken.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If the file is no picture, or is truncated or damaged.
-        ValueError: If it holds floating-point values, whose range is unknown.
+        ValueError: If it is not a picture, cut off or damaged, or holds floats or 32-bit numbers.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'{file}: no such picture')
     try:
-        with Image.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode == 'F':
-                raise ValueError(f'{file}: floating-point picture, expected 8 or 16 bits a channel')
-            if picture.mode in _DEEP_MODES:
-                grey = np.asarray(picture).astype(np.int64) >> 8
-                picture = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
-            elif picture.mode == 'P' and 'transparency' in picture.info:
-                picture = picture.convert('RGBA')
-            return np.array(picture.convert('RGB'))
-    except UnidentifiedImageError as error:
-        raise OSError(f'{file}: not a picture of a known format') from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        # Pillow reports a broken PNG chunk as SyntaxError.
-        raise OSError(f'{file}: cannot read this picture, truncated or damaged: {error}') from error
+        with Image.open(path) as picture:
+            picture.load()
+            return np.array(_to_rgb(ImageOps.exif_transpose(picture)))
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such picture') from None
+    except DECODER_ERRORS as error:
+        raise ValueError(
+            f'{path}: not a picture that can be read, or truncated or damaged ({error})'
+        ) from error
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith('I'):
+        # Pillow clips these to 255 instead of scaling.
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError(f'values {values.min()} .. {values.max()}, expected 8 or 16 bits')
+        picture = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    elif picture.mode == 'F':
+        raise ValueError('floating-point values, expected 8 or 16 bits')
+    elif picture.mode == 'P' and 'transparency' in picture.info:
+        picture = picture.convert('RGBA')
+    return picture.convert('RGB')

@@ -1,6 +1,7 @@
 """The dense CRF against a plain run of pydensecrf, and on degenerate pictures."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -224,7 +225,7 @@ def test_wrong_scores_and_presets():
 
 
 def test_missing_pydensecrf_names_the_command(monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'pydensecrf.densecrf', None)
+    monkeypatch.setitem(sys.modules, 'pydensecrf', None)
     image, labels = scene()
     with pytest.raises(ImportError, match=r'pip install "mmppc\[crf\]"'):
         crf_from_labels(image, labels, 21)

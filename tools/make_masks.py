@@ -1,0 +1,147 @@
+"""Turn the seeds of a config's test pictures into pseudo masks."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from prettytable import PrettyTable
+
+import mmppc  # noqa: F401
+from mmppc.pipeline.masks import REPORT, make_pseudo_masks, picture_records
+from mmppc.utils.runner import user_errors
+
+STAGE_KEYS = ('seed_dir', 'out_dir', 'threshold', 'threshold_from', 'crf', 'workers')
+DEFAULT_THRESHOLD = 0.26
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Options left out are taken from the config's mask_stage = dict(seed_dir=, out_dir=, "
+        'threshold= or threshold_from=, crf=, workers=).',
+    )
+    parser.add_argument('config', help='config file; the pictures are those of its test_dataloader')
+    parser.add_argument('--seeds', dest='seed_dir', metavar='DIR', help='folder of the seeds')
+    parser.add_argument('--out', dest='out_dir', metavar='DIR', help='folder of the masks')
+    threshold = parser.add_mutually_exclusive_group()
+    threshold.add_argument(
+        '--threshold', type=float, help=f'background score in [0, 1) (default: {DEFAULT_THRESHOLD})'
+    )
+    threshold.add_argument(
+        '--threshold-from',
+        metavar='JSON',
+        help='seed_metric.json of SeedMetric: its best threshold',
+    )
+    parser.add_argument('--crf', help="CRF preset for labels, or 'none' (default: seed)")
+    parser.add_argument('--workers', type=int, help='processes (default: one a CPU)')
+    parser.add_argument('--overwrite', action='store_true', help='make masks again that exist')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    return parser.parse_args()
+
+
+def stage_settings(cfg: Config, args: argparse.Namespace) -> dict[str, Any]:
+    """The config's ``mask_stage``, overridden by the command line."""
+    stage = dict(cfg.get('mask_stage') or {})
+    unknown = sorted(set(stage) - set(STAGE_KEYS))
+    if unknown:
+        raise ValueError(f'mask_stage: unknown {unknown}, expected some of {list(STAGE_KEYS)}')
+    given = {key: getattr(args, key) for key in STAGE_KEYS if getattr(args, key) is not None}
+    if given.keys() & {'threshold', 'threshold_from'}:
+        stage.pop('threshold', None)
+        stage.pop('threshold_from', None)
+    elif stage.keys() >= {'threshold', 'threshold_from'}:
+        raise ValueError('mask_stage: threshold and threshold_from, expected only one of them')
+    stage |= given
+    for key, option in (('seed_dir', '--seeds'), ('out_dir', '--out')):
+        if not stage.get(key):
+            raise ValueError(
+                f'no folder: give {option}, or mask_stage=dict({key}=...) in the config'
+            )
+    return stage
+
+
+def resolve_threshold(stage: dict[str, Any]) -> tuple[float, str]:
+    """The threshold and where it came from."""
+    path = stage.get('threshold_from')
+    if not path:
+        given = stage.get('threshold')
+        return (DEFAULT_THRESHOLD, 'default') if given is None else (float(given), 'given')
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'{path}: no such file, expected the seed_metric.json of SeedMetric'
+        )
+    try:
+        report = json.loads(Path(path).read_text(encoding='utf-8'))
+        return float(report['best_threshold']), f'best of {path}, chosen on {report["split"]!r}'
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path}: not a seed_metric.json, expected best_threshold and split ({error})'
+        ) from error
+
+
+def build_dataset(cfg: Config) -> Any:
+    """The test set, whose pictures are not loaded here."""
+    settings = dict(cfg.test_dataloader.dataset)
+    if 'pipeline' in settings:
+        settings['pipeline'] = []
+    return DATASETS.build(settings)
+
+
+def describe(report: dict[str, Any], out_dir: str) -> str:
+    """What was made, and how good it is where that is known."""
+    text = (
+        f'{report["pictures"]} masks in {out_dir} ({report["written"]} made now): threshold '
+        f'{report["threshold"]:g} ({report["threshold_source"]}), CRF {report["crf"]}'
+    )
+    if report['IoU'] is None:
+        return f'{text}; no truth to compare with'
+    table = PrettyTable()
+    table.add_column('Class', list(report['IoU']))
+    table.add_column('IoU', ['-' if iou is None else iou for iou in report['IoU'].values()])
+    return (
+        f'{text}; mIoU {report["mIoU"]} on the {report["evaluated"]} pictures with truth\n{table}'
+    )
+
+
+def main() -> None:
+    args = parse_args()
+    with user_errors():
+        if not Path(args.config).is_file():
+            raise FileNotFoundError(f'config not found: {args.config}')
+        cfg = Config.fromfile(args.config)
+        cfg.merge_from_dict(args.cfg_options or {})
+        init_default_scope(cfg.get('default_scope', 'mmseg'))
+        stage = stage_settings(cfg, args)
+        threshold, source = resolve_threshold(stage)
+        crf = stage.get('crf', 'seed')
+        dataset = build_dataset(cfg)
+        report = make_pseudo_masks(
+            picture_records(dataset),
+            seed_dir=stage['seed_dir'],
+            out_dir=stage['out_dir'],
+            threshold=threshold,
+            threshold_source=source,
+            classes=dataset.metainfo['classes'],
+            palette=dataset.metainfo['palette'],
+            crf=None if crf in (None, 'none') else crf,
+            workers=stage.get('workers'),
+            overwrite=args.overwrite,
+            progress=True,
+        )
+        print(describe(report, stage['out_dir']))
+        print(f'recorded in {Path(stage["out_dir"]) / REPORT}')
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except KeyboardInterrupt:
+        print('\nstopped; start it again to continue', file=sys.stderr)
+        raise SystemExit(130) from None
