@@ -1,0 +1,71 @@
+# A folder in VOC's layout with tags.csv and classes.txt, small enough for a laptop.
+# `--cfg-options data_root=DIR` moves every dataset below to another folder.
+data_root = 'data/voc6'
+train_pipeline = [
+    dict(type='LoadPicture'),
+    dict(type='RandomResizeLong', low=224, high=384),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PILColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1),
+    dict(type='RandomCropPad', crop_size=224, pad_value=(127.0, 127.0, 127.0)),
+    dict(type='PackTaggedInputs'),
+]
+test_pipeline = [
+    dict(type='LoadPicture'),
+    dict(
+        type='Resize', scale=(320, 320), keep_ratio=True, backend='pillow', interpolation='bicubic'
+    ),
+    dict(type='LoadIndexMask'),
+    dict(type='PackTaggedInputs'),
+]
+# The sides relative to a long side of 320; masks and scores stay at the original size.
+tta_pipeline = [
+    dict(type='LoadPicture'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(
+                    type='Resize',
+                    scale=(side, side),
+                    keep_ratio=True,
+                    backend='pillow',
+                    interpolation='bicubic',
+                )
+                for side in (320, 512)
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='LoadIndexMask')],
+            [dict(type='PackTaggedInputs')],
+        ],
+    ),
+]
+dataset = dict(
+    type='TaggedImageDataset',
+    data_root=data_root,
+    data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
+    tag_file='tags.csv',
+    classes_file='classes.txt',
+)
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='SeededSampler', shuffle=True),
+    dataset=dict(**dataset, ann_file='ImageSets/Segmentation/train.txt', pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**dataset, ann_file='ImageSets/Segmentation/val.txt', pipeline=test_pipeline),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**dataset, ann_file='ImageSets/Segmentation/train.txt', pipeline=test_pipeline),
+)
+val_evaluator = [dict(type='SeedMetric', split='val'), dict(type='TagMetric')]
+test_evaluator = [dict(type='SeedMetric', split='train'), dict(type='TagMetric')]

@@ -1,0 +1,66 @@
+# The toy set with pseudo masks in `mask_dir`.
+data_root = 'data/toy'
+mask_dir = 'work_dirs/ppc_seam_toy/masks'
+train_pipeline = [
+    dict(type='LoadPicture'),
+    dict(type='LoadIndexMask'),
+    dict(type='RandomHSVShift', hue=10, saturation=10, value=10),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomScale', low=0.5, high=1.5),
+    dict(type='RandomCropPad', crop_size=112),
+    dict(type='PackTaggedInputs'),
+]
+test_pipeline = [
+    dict(type='LoadPicture'),
+    dict(type='LoadIndexMask'),
+    dict(type='PackTaggedInputs'),
+]
+tta_pipeline = [
+    dict(type='LoadPicture'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale_factor=scale, interpolation='bicubic')
+                for scale in (0.75, 1.0, 1.25)
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='LoadIndexMask')],
+            [dict(type='PackTaggedInputs')],
+        ],
+    ),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='SeededSampler', shuffle=True),
+    dataset=dict(
+        type='TaggedImageDataset',
+        data_prefix=dict(img_path=f'{data_root}/JPEGImages', seg_map_path=mask_dir),
+        ann_file=f'{data_root}/ImageSets/Segmentation/train.txt',
+        classes_file=f'{data_root}/classes.txt',
+        require_masks=True,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='TaggedImageDataset',
+        data_prefix=dict(
+            img_path=f'{data_root}/JPEGImages', seg_map_path=f'{data_root}/SegmentationClass'
+        ),
+        ann_file=f'{data_root}/ImageSets/Segmentation/val.txt',
+        classes_file=f'{data_root}/classes.txt',
+        require_masks=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+# `--cfg-options test_evaluator.crf=deeplab` refines the predictions with the dense CRF.
+val_evaluator = dict(type='MaskMetric', iou_metrics=['mIoU'])
+test_evaluator = dict(type='MaskMetric', iou_metrics=['mIoU'], crf=None)

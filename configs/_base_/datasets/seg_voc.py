@@ -1,0 +1,70 @@
+# VOC 2012 with pseudo masks in `mask_dir` for training and the official masks of `val` for evaluation.
+data_root = 'data/VOCdevkit/VOC2012'
+mask_dir = 'work_dirs/ppc_seam_voc/masks'
+classes = (
+    'background', 'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow',
+    'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant', 'sheep', 'sofa', 'train', 'tvmonitor',
+)  # fmt: skip
+train_pipeline = [
+    dict(type='LoadPicture'),
+    dict(type='LoadIndexMask'),
+    dict(type='RandomHSVShift', hue=10, saturation=10, value=10),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomScale', low=0.5, high=1.5),
+    dict(type='RandomCropPad', crop_size=448),
+    dict(type='PackTaggedInputs'),
+]
+test_pipeline = [
+    dict(type='LoadPicture'),
+    dict(type='LoadIndexMask'),
+    dict(type='PackTaggedInputs'),
+]
+tta_pipeline = [
+    dict(type='LoadPicture'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale_factor=scale, interpolation='bicubic')
+                for scale in (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='LoadIndexMask')],
+            [dict(type='PackTaggedInputs')],
+        ],
+    ),
+]
+train_dataloader = dict(
+    batch_size=10,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='SeededSampler', shuffle=True),
+    dataset=dict(
+        type='TaggedImageDataset',
+        data_prefix=dict(img_path=f'{data_root}/JPEGImages', seg_map_path=mask_dir),
+        ann_file=f'{data_root}/ImageSets/Segmentation/train_aug.txt',
+        metainfo=dict(classes=classes),
+        require_masks=True,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='TaggedImageDataset',
+        data_prefix=dict(
+            img_path=f'{data_root}/JPEGImages', seg_map_path=f'{data_root}/SegmentationClass'
+        ),
+        ann_file=f'{data_root}/ImageSets/Segmentation/val.txt',
+        metainfo=dict(classes=classes),
+        require_masks=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+# `--cfg-options test_evaluator.crf=deeplab` refines the predictions with the dense CRF.
+val_evaluator = dict(type='MaskMetric', iou_metrics=['mIoU'])
+test_evaluator = dict(type='MaskMetric', iou_metrics=['mIoU'], crf=None)

@@ -1,0 +1,44 @@
+# DeepLab-LargeFOV on the laptop backbone, retrained on pseudo masks. Other masks: --cfg-options mask_dir=DIR
+_base_ = [
+    './_base_/datasets/seg_laptop.py',
+    './_base_/schedules/laptop.py',
+    './_base_/default_runtime.py',
+]
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[127.0, 127.0, 127.0],
+        std=[128.0, 128.0, 128.0],
+        bgr_to_rgb=True,
+        size=(224, 224),
+        pad_val=0,
+        seg_pad_val=255,
+    ),
+    backbone=dict(
+        type='FreezableTIMMBackbone',
+        model_name='tf_efficientnet_lite0',
+        features_only=True,
+        output_stride=16,
+        frozen_stages=4,
+        norm_eval=True,
+        train_bn_affine=False,
+        init_cfg=dict(type='Pretrained', checkpoint='efficientnet-lite0://imagenet'),
+    ),
+    decode_head=dict(
+        type='LargeFOVHead',
+        in_channels=320,
+        in_index=4,
+        channels=256,
+        num_classes=7,
+        dilation=6,
+        train_bn_affine=True,
+        norm_cfg=dict(type='BN', momentum=0.1),
+        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0),
+    ),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'),
+)
+tta_model = dict(type='LogitTTAModel')
+optim_wrapper = dict(optimizer=dict(lr=0.005))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval={{_base_.max_iters}}))

@@ -1,0 +1,21 @@
+"""Transforms of the pipelines, one a file; arrays are BGR as everywhere in OpenMMLab."""
+
+from mmppc.datasets.transforms.load_index_mask import LoadIndexMask
+from mmppc.datasets.transforms.load_picture import LoadPicture
+from mmppc.datasets.transforms.pack_tagged_inputs import PackTaggedInputs
+from mmppc.datasets.transforms.pil_color_jitter import PILColorJitter
+from mmppc.datasets.transforms.random_crop_pad import RandomCropPad
+from mmppc.datasets.transforms.random_hsv_shift import RandomHSVShift
+from mmppc.datasets.transforms.random_resize_long import RandomResizeLong
+from mmppc.datasets.transforms.random_scale import RandomScale
+
+__all__ = [
+    'LoadIndexMask',
+    'LoadPicture',
+    'PILColorJitter',
+    'PackTaggedInputs',
+    'RandomCropPad',
+    'RandomHSVShift',
+    'RandomResizeLong',
+    'RandomScale',
+]
