@@ -30,7 +30,7 @@ class RandomHSVShift(BaseTransform):
             raise ValueError(f'RandomHSVShift: expected ranges >= 0, found {self.ranges.tolist()}')
 
     def transform(self, results: dict) -> dict:
-        shift = np.random.randint(-self.ranges, self.ranges + 1)
+        shift = np.random.randint(-self.ranges, self.ranges + 1)  # noqa: NPY002 (mmengine seeds it)
         hsv = cv2.cvtColor(results['img'], cv2.COLOR_BGR2HSV).astype(np.int16) + shift
         hsv[..., 0] %= 180
         hsv = hsv.clip(0, 255).astype(np.uint8)

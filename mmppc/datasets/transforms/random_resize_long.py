@@ -35,7 +35,7 @@ class RandomResizeLong(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         height, width = results['img'].shape[:2]
-        long_side = int(np.random.randint(self.low, self.high + 1))
+        long_side = int(np.random.randint(self.low, self.high + 1))  # noqa: NPY002 (mmengine seeds it)
         if width < height:
             new_width, new_height = round(width * long_side / height), long_side
         else:

@@ -1,0 +1,34 @@
+"""Where pictures, tags and masks come from."""
+
+from mmppc.datasets.seeded_sampler import SeededSampler
+from mmppc.datasets.tagged_image_dataset import TaggedImageDataset
+from mmppc.datasets.tags import load_tags
+from mmppc.datasets.toy import draw_toy_set
+from mmppc.datasets.transforms import (
+    LoadIndexMask,
+    LoadPicture,
+    PackTaggedInputs,
+    PILColorJitter,
+    RandomCropPad,
+    RandomHSVShift,
+    RandomResizeLong,
+    RandomScale,
+)
+from mmppc.datasets.voc import VOC_CLASSES, voc_palette
+
+__all__ = [
+    'VOC_CLASSES',
+    'LoadIndexMask',
+    'LoadPicture',
+    'PILColorJitter',
+    'PackTaggedInputs',
+    'RandomCropPad',
+    'RandomHSVShift',
+    'RandomResizeLong',
+    'RandomScale',
+    'SeededSampler',
+    'TaggedImageDataset',
+    'draw_toy_set',
+    'load_tags',
+    'voc_palette',
+]
