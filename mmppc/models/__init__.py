@@ -1,8 +1,6 @@
-"""Networks, heads, losses and segmentors of the CAM stage."""
+"""Networks of the CAM stage and its retraining; importing this registers them."""
 
-import importlib
-import importlib.util
+from . import backbones, heads, losses, necks, segmentors, tta, views
+from .outputs import ViewOutput
 
-for _name in ('backbones', 'necks', 'heads', 'losses', 'segmentors', 'views', 'tta'):
-    if importlib.util.find_spec(f'{__name__}.{_name}') is not None:
-        importlib.import_module(f'{__name__}.{_name}')
+__all__ = ['ViewOutput', 'backbones', 'heads', 'losses', 'necks', 'segmentors', 'tta', 'views']

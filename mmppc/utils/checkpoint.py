@@ -10,11 +10,13 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.dist import barrier, is_main_process
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmppc.storage.atomic import atomic_write
 from mmppc.utils.safe_globals import RestrictedPickle, mmengine_globals
 
 
@@ -98,6 +100,16 @@ def register_safe_loaders() -> None:
     }
     for prefix, loader in loaders.items():
         CheckpointLoader.register_scheme(prefix, loader, force=True)
+
+
+@register_backend('atomic', force=True)
+class AtomicBackend(LocalBackend):
+    """Local files that appear whole; for ``CheckpointHook(backend_args=dict(backend='atomic'))``."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write ``obj`` to ``filepath``."""
+        with atomic_write(filepath) as file:
+            file.write(obj)
 
 
 def find_latest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -2,14 +2,12 @@
 
 import importlib
 import importlib.metadata
-import importlib.util
-import io
 import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 
 class Requirement(NamedTuple):
@@ -91,41 +89,43 @@ def _is_distribution_installed(name: str) -> bool:
     return True
 
 
-class _LineFilter(io.TextIOBase):
-    """Passes text on to ``stream``, except for lines that are known to mean nothing."""
+class _LineFilter:
+    """Stands in for a stream and passes text on, except for lines that are known to mean nothing."""
 
-    def __init__(self, stream: io.TextIOBase) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._pending = ''
+        self._active = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        if not self._active:  # somebody has kept the stream that they found at import
+            return self._stream.write(text)
         *lines, self._pending = (self._pending + text).split('\n')
         for line in lines:
             if line not in _KNOWN_LINES:
                 self._stream.write(line + '\n')
         return len(text)
 
-    def flush(self) -> None:
-        self._stream.flush()
-
     def finish(self) -> None:
         if self._pending:
             self._stream.write(self._pending)
+        self._active = False
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
     """Drops the known notices that the OpenMMLab packages give at import, and nothing else."""
     stdout = sys.stdout
-    filtered = _LineFilter(stdout) if stdout is not None else None  # type: ignore[arg-type]
+    filtered = _LineFilter(stdout)
     with warnings.catch_warnings():
         for message in _KNOWN_WARNINGS:
             warnings.filterwarnings('ignore', message=message)
-        if filtered is not None:
-            sys.stdout = filtered  # type: ignore[assignment]
+        sys.stdout = filtered  # type: ignore[assignment]
         try:
             yield
         finally:
             sys.stdout = stdout
-            if filtered is not None:
-                filtered.finish()
+            filtered.finish()

@@ -16,7 +16,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
-from mmppc.utils.checkpoint import find_latest_checkpoint
+from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.environment import MMPRETRAIN, check_environment
 
 DEBUG = 'MMPPC_DEBUG'
@@ -160,6 +160,10 @@ def use_resume(cfg: Config, resume: str | None) -> None:
         raise FileNotFoundError(f'checkpoint not found: {resume}')
     cfg.resume = True
     cfg.load_from = resume
+    # MMEngine takes a stored seed too late for the order of the data, which is fixed when the sampler is built.
+    if (cfg.get('randomness') or {}).get('seed') is None:
+        seed = load_checkpoint(resume).get('meta', {}).get('seed')
+        cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
 
 
 def use_checkpoint_check(cfg: Config, *, strict: bool) -> None:

@@ -38,8 +38,7 @@ def mmengine_globals() -> list[Any]:
     """
     core = np._core if hasattr(np, '_core') else np.core  # type: ignore[attr-defined]
     multiarray = core.multiarray
-    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype, slice, collections.defaultdict]
-    allowed += [collections.deque, list, dict, int, float]
+    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype, slice]
     allowed += sorted({type(np.dtype(code)) for code in _DTYPES}, key=lambda kind: kind.__name__)
     allowed.append(_alias(_statistic, 'builtins', 'getattr'))
     for package in ('numpy.core', 'numpy._core'):
@@ -62,6 +61,7 @@ def _table() -> dict[str, Any]:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        module = 'builtins' if module == '__builtin__' else module  # as pickles of PyTorch call it
         if module == 'torch' and isinstance(getattr(torch, name, None), torch.dtype):
             return getattr(torch, name)
         if module in ('torch', 'torch.storage') and name.endswith('Storage'):
