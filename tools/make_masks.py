@@ -15,7 +15,7 @@ from prettytable import PrettyTable
 
 import mmppc  # noqa: F401
 from mmppc.pipeline.masks import REPORT, make_pseudo_masks, picture_records
-from mmppc.utils.runner import user_errors
+from mmppc.utils.runner import read_config, user_errors
 
 STAGE_KEYS = ('seed_dir', 'out_dir', 'threshold', 'threshold_from', 'crf', 'workers')
 DEFAULT_THRESHOLD = 0.26
@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="Options left out are taken from the config's mask_stage = dict(seed_dir=, out_dir=, "
-        'threshold= or threshold_from=, crf=, workers=).',
+        'threshold= or threshold_from=, crf=, workers=); the folders default to seeds and masks in the work folder.',
     )
     parser.add_argument('config', help='config file; the pictures are those of its test_dataloader')
     parser.add_argument('--seeds', dest='seed_dir', metavar='DIR', help='folder of the seeds')
@@ -37,11 +37,14 @@ def parse_args() -> argparse.Namespace:
     threshold.add_argument(
         '--threshold-from',
         metavar='JSON',
-        help='seed_metric.json of SeedMetric: its best threshold',
+        help='seed_metric_<split>.json of SeedMetric: its best threshold',
     )
     parser.add_argument('--crf', help="CRF preset for labels, or 'none' (default: seed)")
     parser.add_argument('--workers', type=int, help='processes (default: one a CPU)')
     parser.add_argument('--overwrite', action='store_true', help='make masks again that exist')
+    parser.add_argument(
+        '--work-dir', help='where seeds and masks are by default (default: work_dirs/<config>)'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     return parser.parse_args()
 
@@ -59,11 +62,12 @@ def stage_settings(cfg: Config, args: argparse.Namespace) -> dict[str, Any]:
     elif stage.keys() >= {'threshold', 'threshold_from'}:
         raise ValueError('mask_stage: threshold and threshold_from, expected only one of them')
     stage |= given
-    for key, option in (('seed_dir', '--seeds'), ('out_dir', '--out')):
-        if not stage.get(key):
-            raise ValueError(
-                f'no folder: give {option}, or mask_stage=dict({key}=...) in the config'
-            )
+    work_dir = Path(cfg.work_dir)
+    stage.setdefault('seed_dir', str(work_dir / 'seeds'))
+    stage.setdefault('out_dir', str(work_dir / 'masks'))
+    report = stage.get('threshold_from')
+    if report and Path(report).name == report and not Path(report).exists():
+        stage['threshold_from'] = str(work_dir / report)
     return stage
 
 
@@ -75,14 +79,14 @@ def resolve_threshold(stage: dict[str, Any]) -> tuple[float, str]:
         return (DEFAULT_THRESHOLD, 'default') if given is None else (float(given), 'given')
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f'{path}: no such file, expected the seed_metric.json of SeedMetric'
+            f'{path}: no such file, expected the seed_metric_<split>.json that tools/test.py writes'
         )
     try:
         report = json.loads(Path(path).read_text(encoding='utf-8'))
         return float(report['best_threshold']), f'best of {path}, chosen on {report["split"]!r}'
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f'{path}: not a seed_metric.json, expected best_threshold and split ({error})'
+            f'{path}: not a seed_metric_<split>.json, expected best_threshold and split ({error})'
         ) from error
 
 
@@ -113,10 +117,7 @@ def describe(report: dict[str, Any], out_dir: str) -> str:
 def main() -> None:
     args = parse_args()
     with user_errors():
-        if not Path(args.config).is_file():
-            raise FileNotFoundError(f'config not found: {args.config}')
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
+        cfg = read_config(args.config, args.cfg_options, args.work_dir)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         stage = stage_settings(cfg, args)
         threshold, source = resolve_threshold(stage)

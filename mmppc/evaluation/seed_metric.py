@@ -50,9 +50,9 @@ class SeedMetric(BaseMetric):
         ignore_index: Truth of pixels that do not count.
         absent: A class that neither truth nor prediction holds is ``'nan'``: left out of the mean,
             as in mmseg's ``IoUMetric``; or ``'zero'``: counted as 0, as published.
-        out_dir: Folder for ``seed_metric.json`` and ``seed_metric.csv`` (the mIoU and IoU at every
+        out_dir: Folder for ``seed_metric_<split>.json`` and ``.csv`` (the mIoU and IoU at every
             threshold); None not to write them.
-        conditions: How the scores were made (scales, flip, ...), copied into ``seed_metric.json``.
+        conditions: How the scores were made (scales, flip, ...), copied into the JSON file.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: Replaces ``seed`` in the names of the results.
 
@@ -203,13 +203,13 @@ class SeedMetric(BaseMetric):
 
     def _write(self, report: dict[str, Any], iou: np.ndarray, miou: np.ndarray) -> None:
         assert self.out_dir is not None
-        with atomic_write(self.out_dir / 'seed_metric.csv', 'w') as file:
+        with atomic_write(self.out_dir / f'seed_metric_{self.split}.csv', 'w') as file:
             writer = csv.writer(file, lineterminator='\n')
             writer.writerow(['threshold', 'mIoU', *self.dataset_meta['classes']])
             for threshold, mean, row in zip(self.thresholds, miou, iou):
                 writer.writerow([f'{threshold:g}', _percent(mean), *map(_percent, row)])
         rule = {'unit': 'percent', 'absent_classes': self.absent, 'conditions': self.conditions}
-        with atomic_write(self.out_dir / 'seed_metric.json', 'w') as file:
+        with atomic_write(self.out_dir / f'seed_metric_{self.split}.json', 'w') as file:
             json.dump({**report, **rule}, file, indent=2, ensure_ascii=False)
 
 

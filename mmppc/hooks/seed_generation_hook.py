@@ -42,31 +42,33 @@ class SeedGenerationHook(Hook):
     A custom ``batch_sampler`` is left alone: then all pictures are run, and files are still written.
 
     Args:
-        out_dir: Folder of the seeds.
+        out_dir: Folder of the seeds; None for ``seeds`` in the runner's work folder.
         overwrite: Run and write all pictures, finished or not.
         meta: Conditions to record in each seed, e.g. ``dict(scales=[0.5, 1, 1.5, 2], flip=True)``.
 
     Raises:
-        ValueError: If ``out_dir`` is empty; while testing, if a dataset gives no ``sample_id`` or
-            predictions are not in [0, 1] or not of the picture's original size.
+        ValueError: While testing, if a dataset gives no ``sample_id`` or predictions are not in [0, 1] or not
+            of the picture's original size.
     """
 
     priority = 'NORMAL'
 
     def __init__(
-        self, out_dir: str, overwrite: bool = False, meta: Mapping[str, Any] | None = None
+        self,
+        out_dir: str | None = None,
+        overwrite: bool = False,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
-        if not out_dir:
-            raise ValueError(
-                'SeedGenerationHook: out_dir is empty, expected the folder of the seeds'
-            )
-        self.out_dir = Path(out_dir)
+        self.given_out_dir = out_dir
+        self.out_dir = Path(out_dir or 'seeds')
         self.overwrite = overwrite
         self.meta = dict(meta or {})
         self.origin: dict[str, Any] = {}
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Leave only unfinished pictures to the test loop."""
+        if self.given_out_dir is None:
+            self.out_dir = Path(runner.work_dir) / 'seeds'
         # Through JSON, so that it equals what is read back (tuples become lists).
         self.origin = json.loads(json.dumps({**self.meta, **_origin(runner)}))
         loader = runner.test_loop.dataloader

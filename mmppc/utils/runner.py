@@ -20,6 +20,7 @@ from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.environment import MMPRETRAIN, check_environment
 
 DEBUG = 'MMPPC_DEBUG'
+FOLDERS = ('data_root', 'mask_dir')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,19 +70,52 @@ def _message(error: BaseException) -> str:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the arguments that training and testing have in common."""
-    if not Path(args.config).is_file():
-        raise FileNotFoundError(f'config not found: {args.config}')
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    cfg = read_config(args.config, args.cfg_options, args.work_dir)
     if _names_scope(cfg, 'mmpretrain.'):
         check_environment((MMPRETRAIN,))
     prepare_launcher(cfg, args.launcher, args.local_rank)
     return cfg
+
+
+def read_config(
+    path: str, options: dict[str, Any] | None = None, work_dir: str | None = None
+) -> Config:
+    """Read a config, override settings, and set its work folder (default: ``work_dirs/<config>``).
+
+    A folder that the config names at its top, such as ``data_root`` or ``mask_dir``, is a part of other settings too;
+    overriding it moves them all.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'config not found: {path}')
+    cfg = Config.fromfile(path)
+    for name in FOLDERS:
+        if name in (options or {}) and name in cfg:
+            cfg = Config(_moved(cfg._cfg_dict.to_dict(), cfg[name], str(options[name])))
+    cfg.merge_from_dict(options or {})
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(path).stem)
+    return cfg
+
+
+def _moved(node: Any, old: str, new: str) -> Any:
+    """``node`` with every path at or below the folder ``old`` moved to ``new``."""
+    if isinstance(node, dict):
+        return {key: _moved(value, old, new) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(_moved(value, old, new) for value in node)
+    if isinstance(node, str) and (node == old or node.startswith(f'{old}/')):
+        return new + node[len(old) :]
+    return node
+
+
+def use_reports(cfg: Config) -> None:
+    """Have the metrics that can do so write their reports to the work folder, unless told otherwise."""
+    evaluators = cfg.get('test_evaluator') or []
+    for item in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+        if _takes(item, 'out_dir') and item.get('out_dir') is None:
+            item['out_dir'] = cfg.work_dir
 
 
 def _names_scope(node: Any, scope: str) -> bool:

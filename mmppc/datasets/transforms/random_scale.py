@@ -28,7 +28,7 @@ class RandomScale(BaseTransform):
         self.high = high
 
     def transform(self, results: dict) -> dict:
-        factor = np.random.uniform(self.low, self.high)
+        factor = np.random.uniform(self.low, self.high)  # noqa: NPY002 (MMEngine seeds the global one)
         height, width = results['img'].shape[:2]
         size = (max(round(width * factor), 1), max(round(height * factor), 1))
         results['img'] = cv2.resize(results['img'], size, interpolation=cv2.INTER_CUBIC)
