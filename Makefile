@@ -26,6 +26,10 @@ $(STAMP): setup.py
 	  echo 'error: no C++ compiler, which the dense CRF needs (on Debian or Ubuntu: apt-get install build-essential)' >&2; exit 1; }
 	test -x $(BIN)/python || '$(PYTHON)' -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	@# pydensecrf2 pins a Cython that does not know Python 3.13; it builds with a newer one.
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then \
+	  $(BIN)/python -m pip install --quiet 'cython>=3' setuptools wheel && \
+	  $(BIN)/python -m pip install --quiet --no-build-isolation pydensecrf2; fi
 	$(BIN)/python -m pip install --quiet -e '.[all]'
 	@touch $@
 

