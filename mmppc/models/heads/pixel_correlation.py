@@ -44,7 +44,8 @@ class PixelCorrelation(BaseModule):
                 f'{tuple(in_channels)}, {tuple(in_indices)} and {tuple(channels)}'
             )
         fuse = dict(type='Xavier', distribution='uniform', gain=4, override=dict(name='fuse'))
-        super().__init__(init_cfg or [dict(type='Kaiming', layer='Conv2d'), fuse])
+        project = dict(type='Kaiming', layer='Conv2d', mode='fan_in')
+        super().__init__(init_cfg or [project, fuse])
         self.in_indices = tuple(in_indices)
         self.use_image = use_image
         self.chunk = chunk
