@@ -13,13 +13,14 @@ import os
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmppc.datasets.names import list_files, nearest_names, read_text, sample_id
+from mmppc.storage.atomic import atomic_write
 
 
 def load_tags(
@@ -70,6 +71,27 @@ def load_tags(
     else:
         raise ValueError(f'{file}: expected a .csv, a .json or a folder of VOC .xml annotations')
     return _multi_hot(rows, names, ignore_unknown)
+
+
+def write_tags_csv(path: str | os.PathLike, tags: Mapping[str, Sequence[str]]) -> None:
+    """Write a CSV that :func:`load_tags` reads, whole or not at all.
+
+    Args:
+        path: File to write.
+        tags: Picture -> class names.
+
+    Raises:
+        ValueError: If a class name holds ``;``, ``|`` or ``,``.
+    """
+    names = {name for row in tags.values() for name in row}
+    wrong = sorted(name for name in names if re.search('[;|,]', name))
+    if wrong:
+        raise ValueError(f"{path}: class names with ';', '|' or ',' need a JSON: {wrong}")
+    with atomic_write(path, 'w') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        writer.writerow(('image', 'tags'))
+        # A semicolon separates also names with blanks in them.
+        writer.writerows((picture, ';'.join(row)) for picture, row in tags.items())
 
 
 # A row: picture as written, its tags, and where it stands (for messages).

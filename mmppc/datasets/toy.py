@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mmppc.datasets.tags import write_tags_csv
 from mmppc.datasets.toy_drawing import IGNORE, draw_picture
 from mmppc.datasets.toy_shapes import TOY_CLASSES
 from mmppc.datasets.voc import voc_palette
@@ -100,7 +100,7 @@ def _write_set(folder: Path, parameters: dict[str, int]) -> None:
     palette = np.array(voc_palette(), dtype=np.uint8).tobytes()
     for name in ('JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'):
         (folder / name).mkdir(parents=True)
-    rows = []
+    tags = {}
     for stream, split in enumerate(('train', 'val')):
         names = []
         for index in range(parameters[f'num_{split}']):
@@ -112,14 +112,11 @@ def _write_set(folder: Path, parameters: dict[str, int]) -> None:
             image.putpalette(palette)
             image.save(folder / f'SegmentationClass/{name}.png')
             present = np.setdiff1d(mask, (0, IGNORE))
-            rows.append((name, ' '.join(TOY_CLASSES[label] for label in present)))
+            tags[name] = [TOY_CLASSES[label] for label in present]
             names.append(name)
         _write_lines(folder / f'ImageSets/Segmentation/{split}.txt', names)
     _write_lines(folder / 'classes.txt', TOY_CLASSES)
-    with open(folder / 'tags.csv', 'w', encoding='utf-8', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(('image', 'tags'))
-        writer.writerows(rows)
+    write_tags_csv(folder / 'tags.csv', tags)
     (folder / _MARKER).write_text(json.dumps(parameters) + '\n', encoding='utf-8')
 
 

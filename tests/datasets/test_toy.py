@@ -72,7 +72,7 @@ def test_masks_hold_exactly_the_tags(toy):
         assert picture.size == mask.size
         assert all(104 <= side <= 144 for side in mask.size)
         values = set(np.unique(np.asarray(mask)).tolist())
-        assert {TOY_CLASSES[v] for v in values - {0, 255}} == set(row['tags'].split())
+        assert {TOY_CLASSES[v] for v in values - {0, 255}} == set(row['tags'].split(';'))
         assert {0, 255} < values
         assert np.mean(np.asarray(mask) == 255) < 0.12
 
