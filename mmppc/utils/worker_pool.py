@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 
-_SECONDS_TO_LEAVE = 2.0
+_SECONDS_TO_LEAVE = 1.0
 
 
 def default_workers() -> int:
@@ -45,8 +45,8 @@ class _Context(SpawnContext):
 class WorkerPool:
     """Spawned processes of one thread each. Use it as a context manager.
 
-    Leaving the ``with`` block by an exception or Ctrl-C ends all workers at once: each gets two
-    seconds to clean up (a file that :func:`~mmppc.storage.atomic_write` had not finished is removed),
+    Leaving the ``with`` block by an exception or Ctrl-C ends all workers at once: each gets one
+    second to clean up (a file that :func:`~mmppc.storage.atomic_write` had not finished is removed),
     then it is killed. Workers also end when this process is killed. Spawned workers import the main
     module, so a script must guard its entry with ``if __name__ == '__main__'``.
 
@@ -156,13 +156,18 @@ def _run_chunk(function: Callable[[Item], Result], items: list[Item]) -> list[Re
 
 def _initialize() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends us
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # raises, so that files are cleaned up
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Set here, not by environment variables: those would be the parent's too.
     if 'torch' in sys.modules:
         sys.modules['torch'].set_num_threads(1)
     if 'cv2' in sys.modules:
         sys.modules['cv2'].setNumThreads(1)
+
+
+def _leave(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the cleaning up
+    sys.exit(1)
 
 
 def _end_with_parent() -> None:

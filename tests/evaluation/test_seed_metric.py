@@ -1,0 +1,151 @@
+"""SeedMetric: the figures, the files, pictures without truth, wrong input."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmppc.evaluation import SeedMetric
+from mmppc.functional.sweep import THRESHOLDS
+from tests.reference.sweep import literal_sweep
+
+CLASSES = ('background', 'cat', 'dog', 'cow')
+
+
+def picture(name, scores, truth=None):
+    sample = SegDataSample(metainfo={'sample_id': name})
+    scores = torch.as_tensor(scores)
+    sample.seg_logits = PixelData(data=torch.cat([torch.full_like(scores[:1], 0.2), scores]))
+    if truth is not None:
+        sample.gt_sem_seg = PixelData(data=torch.as_tensor(truth)[None])
+    return sample
+
+
+def random_pictures(number=6, seed=0):
+    draw = np.random.default_rng(seed)
+    for k in range(number):
+        size = (7, 8 + k)
+        truth = draw.choice([0, 1, 2, 3, 255], size)
+        scores = draw.random((3, *size)) * (draw.random((3, 1, 1)) > 0.3)
+        scores = scores + 0.3 * (truth == np.arange(1, 4)[:, None, None])
+        yield scores.clip(0, 1).astype(np.float16).astype(np.float32), truth
+
+
+def evaluate(samples, **options):
+    evaluator = Evaluator(SeedMetric(**{'split': 'train', **options}))
+    evaluator.dataset_meta = {'classes': CLASSES}
+    for sample in samples:
+        evaluator.process([sample])
+    return evaluator.evaluate(len(samples))
+
+
+def test_equals_the_literal_sweep(tmp_path):
+    pictures = list(random_pictures())
+    iou = literal_sweep(*zip(*pictures), THRESHOLDS)
+    best = iou.mean(axis=1).argmax()
+    assert 0 < best < 59
+    samples = [picture(str(k), *item) for k, item in enumerate(pictures)]
+    found = evaluate(
+        samples, out_dir=str(tmp_path / 'out'), threshold=0.3, conditions={'scales': [1.0]}
+    )
+    assert found['seed/mIoU'] == pytest.approx(100 * iou[best].mean(), abs=0.006)
+    assert found['seed/threshold'] == THRESHOLDS[best]
+    assert found['seed/mIoU@0.3'] == pytest.approx(100 * iou[30].mean(), abs=0.006)
+    assert found['seed/split'] == 'train'
+    for name, value in zip(CLASSES, iou[best]):
+        assert found[f'seed/IoU/{name}'] == pytest.approx(100 * value, abs=0.006)
+
+    report = json.loads((tmp_path / 'out/seed_metric_train.json').read_text())
+    assert report['best_threshold'] == THRESHOLDS[best]
+    assert report['best_threshold_chosen_on'] == report['split'] == 'train'
+    assert report['mIoU'] == found['seed/mIoU']
+    assert report['given_threshold']['IoU']['dog'] == pytest.approx(100 * iou[30, 2], abs=0.006)
+    assert report['pictures'] == 6
+    assert report['skipped'] == 0
+    assert report['conditions'] == {'scales': [1.0]}
+    with open(tmp_path / 'out/seed_metric_train.csv', newline='') as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ['threshold', 'mIoU', *CLASSES]
+    assert [float(row[0]) for row in rows[1:]] == THRESHOLDS.tolist()
+    curve = np.array(rows[1:], float)[:, 1:] / 100
+    np.testing.assert_allclose(curve, np.c_[iou.mean(axis=1), iou], atol=6e-5)
+
+
+def test_foreground_rates_by_hand():
+    # At 0.1: one of three foreground pixels is lost, one finds the wrong class, one in two background
+    # pixels becomes foreground; the ignored pixel is not counted.
+    scores = np.zeros((3, 1, 6), np.float32)
+    scores[0, 0] = [0.5, 0.5, 0.05, 0.3, 0.0, 0.9]
+    truth = np.array([[1, 2, 3, 0, 0, 255]])
+    found = evaluate([picture('a', scores, truth)], thresholds=[0.1], threshold=None)
+    assert found['seed/fg_recall'] == 66.67
+    assert found['seed/bg_false_positives'] == 50.0
+    assert found['seed/IoU/cat'] == 33.33
+    assert 'seed/mIoU@0.26' not in found
+
+
+def test_scores_count_as_they_are_stored():
+    # In float16 this score is 0.25, no longer above the threshold.
+    scores = torch.full((3, 1, 1), 0.25001)
+    found = evaluate([picture('a', scores, [[1]])], thresholds=[0.25], threshold=None)
+    assert found['seed/IoU/cat'] == 0
+
+
+def test_pictures_without_truth_are_counted_not_scored():
+    pictures = list(random_pictures(3))
+    samples = [picture(str(k), *item) for k, item in enumerate(pictures)]
+    without = picture('x', np.ones((3, 4, 4), np.float32))
+    alone, mixed = evaluate(samples), evaluate([*samples[:1], without, *samples[1:]])
+    assert mixed['seed/skipped'] == 1
+    assert mixed['seed/pictures'] == alone['seed/pictures'] == 3
+    assert mixed['seed/mIoU'] == alone['seed/mIoU']
+    assert evaluate([without]) == {
+        'seed/split': 'train', 'seed/pictures': 0, 'seed/skipped': 1
+    }  # fmt: skip
+
+
+def test_a_picture_counts_once():
+    pictures = list(random_pictures(3))
+    samples = [picture(str(k), *item) for k, item in enumerate(pictures)]
+    assert evaluate([*samples, samples[0]]) == evaluate(samples)
+
+
+def test_absent_classes():
+    scores = np.zeros((3, 1, 2), np.float32)
+    scores[0, 0, 0] = 0.9
+    sample = picture('a', scores, [[1, 0]])
+    left_out = evaluate([sample])
+    assert left_out['seed/mIoU'] == 100
+    assert np.isnan(left_out['seed/IoU/cow'])
+    assert evaluate([sample], absent='zero')['seed/mIoU'] == 50
+
+
+def test_wrong_input():
+    scores, truth = next(random_pictures())
+    with pytest.raises(ValueError, match='a/b: seg_logits has 3 channels, expected 4'):
+        evaluate([picture('a/b', scores[1:], truth)])
+    with pytest.raises(ValueError, match=r'a/b: scores \(\d, 7, 8\), truth \(7, 9\)'):
+        evaluate([picture('a/b', scores, np.zeros((7, 9), int))])
+    with pytest.raises(ValueError, match='a/b: scores hold NaN'):
+        evaluate([picture('a/b', scores * np.nan, truth)])
+    with pytest.raises(ValueError, match='a/b: truth holds 7'):
+        evaluate([picture('a/b', scores, np.full((7, 8), 7))])
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'split': ''}, "split='', expected its name"),
+        ({'threshold': 0.265}, 'threshold=0.265 is not one of the thresholds'),
+        ({'thresholds': [0.3, 0.2]}, 'increasing'),
+        ({'absent': 'ignore'}, "absent='ignore'"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        SeedMetric(**{'split': 'train', **options})
