@@ -1,0 +1,280 @@
+"""Pseudo masks: thresholds, CRF, continuing, records, and the command line tool."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmppc.functional.dense_crf import crf_from_labels
+from mmppc.functional.sweep import confusion_iou, sweep_confusion, sweep_histogram
+from mmppc.pipeline import PictureRecord, make_pseudo_masks
+from mmppc.pipeline.masks import seed_labels
+from mmppc.storage import Seed, load_mask, load_seed, save_mask, save_seed
+
+CLASSES = ('background', 'cat', 'dog')
+PALETTE = ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+TOOL = Path(__file__).parents[2] / 'tools' / 'make_masks.py'
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Four pictures with seeds and truth; number 2 has no tag, number 3 no truth."""
+    records = []
+    for number in range(4):
+        draw = np.random.default_rng(number)
+        size = (16, 20 + number)
+        truth = np.zeros(size, np.uint8)
+        truth[3:12, 4:15] = 0 if number == 2 else 1 + number % 2
+        truth[0] = 255
+        name = f'set/{number}'
+        for folder in ('JPEGImages/set', 'truth/set'):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        image = np.stack([truth * 50 + 30] * 3, axis=-1) + draw.integers(0, 9, (*size, 3))
+        Image.fromarray(image.astype(np.uint8)).save(tmp_path / f'JPEGImages/{name}.png')
+        if number != 3:
+            save_mask(tmp_path / f'truth/{name}.png', truth, PALETTE)
+        classes = np.unique(truth)[1:-1]
+        scores = 0.5 * (truth == classes[:, None, None]) + 0.5 * draw.random((len(classes), *size))
+        save_seed(tmp_path / f'seeds/{name}.npz', scores, classes, num_classes=3)
+        path = tmp_path / f'truth/{name}.png'
+        records.append(
+            PictureRecord(
+                name, f'{tmp_path}/JPEGImages/{name}.png', str(path) if number != 3 else None
+            )
+        )
+    return records
+
+
+def make(records, folder, **change):
+    given = {
+        'seed_dir': folder / 'seeds',
+        'out_dir': folder / 'masks',
+        'threshold': 0.3,
+        'classes': CLASSES,
+        'palette': PALETTE,
+        'crf': None,
+        'workers': 0,
+        **change,
+    }
+    return make_pseudo_masks(records, **given)
+
+
+def masks(folder):
+    return {path.stem: load_mask(path, 3) for path in sorted((folder / 'masks/set').iterdir())}
+
+
+def test_masks_are_the_argmax_with_the_threshold(world, tmp_path):
+    report = make(world, tmp_path, threshold_source='best on train')
+    found = masks(tmp_path)
+    assert list(found) == ['0', '1', '2', '3']
+    histograms = []
+    for record, mask in zip(world, found.values()):
+        dense = load_seed(tmp_path / f'seeds/{record.sample_id}.npz').dense()
+        dense[0] = 0.3
+        assert np.array_equal(mask, dense.argmax(axis=0))
+        if record.truth_path:
+            truth = load_mask(record.truth_path)
+            histograms.append(sweep_histogram(dense[1:], truth, num_classes=3))
+    assert not found['2'].any()
+    # The figures are those that SeedMetric gives the seeds at this threshold.
+    iou = confusion_iou(sweep_confusion(histograms))[30]
+    expected = {name: round(100 * value, 2) for name, value in zip(CLASSES, iou)}
+    assert report == {
+        'threshold': 0.3,
+        'threshold_source': 'best on train',
+        'crf': 'none',
+        'classes': list(CLASSES),
+        'pictures': 4,
+        'written': 4,
+        'evaluated': 3,
+        'mIoU': round(100 * iou.mean(), 2),
+        'IoU': expected,
+        'complete': True,
+    }
+    assert json.loads((tmp_path / 'masks/masks.json').read_text()) == report
+    with Image.open(tmp_path / 'masks/set/0.png') as picture:
+        assert picture.mode == 'P'
+        assert picture.getpalette()[:9] == [value for colour in PALETTE for value in colour]
+
+
+def test_ties_go_to_the_background_and_the_lowest_class():
+    scores = np.array([[[0.26, 0.5, 0.2]], [[0.1, 0.5, 0.3]]], np.float32)
+    assert seed_labels(Seed(scores, np.array([2, 5]), 6), 0.26).tolist() == [[0, 2, 5]]
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_crf(world, tmp_path, workers):
+    pytest.importorskip('pydensecrf')
+    rough = make(world, tmp_path, out_dir=tmp_path / 'rough')
+    refined = make(world, tmp_path, crf='seed', workers=workers)
+    for record, mask in zip(world, masks(tmp_path).values()):
+        image = np.array(Image.open(record.img_path))
+        labels = load_mask(tmp_path / f'rough/{record.sample_id}.png')
+        assert np.array_equal(mask, crf_from_labels(image, labels, 3, 'seed'))
+    assert refined['mIoU'] > rough['mIoU'] + 5
+    assert refined['crf'] == 'seed'
+
+
+def test_continues_where_it_stopped(world, tmp_path):
+    first = make(world, tmp_path)
+    kept, gone, old = (tmp_path / f'masks/set/{number}.png' for number in (0, 1, 2))
+    stamp = kept.stat().st_mtime_ns
+    gone.unlink()
+    os.utime(old, ns=(stamp - 10**12, stamp - 10**12))  # older than its seed
+    second = make(world, tmp_path)
+    assert second == {**first, 'written': 2}
+    assert kept.stat().st_mtime_ns == stamp
+    assert gone.is_file()
+    assert old.stat().st_mtime_ns >= stamp
+    assert make(world, tmp_path, overwrite=True)['written'] == 4
+
+
+def test_masks_of_other_settings_never_mix(world, tmp_path):
+    make(world, tmp_path)
+    with pytest.raises(FileExistsError, match=r'field threshold: .* made with 0\.3, not 0\.4'):
+        make(world, tmp_path, threshold=0.4)
+    with pytest.raises(FileExistsError, match=r"field classes: .*'dog'"):
+        make(world, tmp_path, classes=('background', 'cat', 'cow'))
+    again = make(world, tmp_path, threshold=0.4, overwrite=True)
+    assert again['written'] == 4
+    (tmp_path / 'masks/masks.json').write_text('{')
+    with pytest.raises(ValueError, match=r'masks\.json: not JSON'):
+        make(world, tmp_path, threshold=0.4)
+
+
+def test_the_truth_is_not_taken_for_pseudo_masks(world, tmp_path):
+    before = (tmp_path / 'truth/set/0.png').read_bytes()
+    with pytest.raises(FileExistsError, match=r'truth: holds masks but no masks\.json'):
+        make(world, tmp_path, out_dir=tmp_path / 'truth')
+    assert (tmp_path / 'truth/set/0.png').read_bytes() == before
+
+
+def test_without_truth(world, tmp_path):
+    report = make(world[3:], tmp_path)
+    assert report['evaluated'] == 0
+    assert report['mIoU'] is None
+
+
+def test_missing_and_wrong_input(world, tmp_path):
+    for number in (1, 2):
+        (tmp_path / f'seeds/set/{number}.npz').unlink()
+    message = r"seeds: no seed for 2 of 4 pictures: 'set/1', 'set/2'; test the network"
+    with pytest.raises(FileNotFoundError, match=message):
+        make(world, tmp_path)
+    assert not (tmp_path / 'masks').exists()
+    with pytest.raises(FileNotFoundError, match='nowhere: no such folder of seeds'):
+        make(world, tmp_path, seed_dir=tmp_path / 'nowhere')
+    with pytest.raises(ValueError, match='no pictures'):
+        make([], tmp_path)
+    with pytest.raises(ValueError, match=r'threshold=1\.5'):
+        make(world, tmp_path, threshold=1.5)
+    with pytest.raises(ValueError, match="crf='deeplab' takes scores"):
+        make(world, tmp_path, crf='deeplab')
+    with pytest.raises(ValueError, match="CRF preset 'sead'"):
+        make(world, tmp_path, crf='sead')
+    with pytest.raises(ValueError, match='2 classes, 3 colours'):
+        make(world, tmp_path, classes=CLASSES[:2])
+    with pytest.raises(ValueError, match=r'0\.npz: field num_classes: found 3, expected 2'):
+        make(world[:1], tmp_path, classes=CLASSES[:2], palette=PALETTE[:2])
+
+
+def test_truth_of_another_size(world, tmp_path):
+    save_mask(tmp_path / 'truth/set/1.png', np.zeros((2, 2), int), PALETTE)
+    with pytest.raises(ValueError, match=r'1\.png: truth of size \(2, 2\), prediction of size'):
+        make(world, tmp_path)
+
+
+def test_picture_of_another_size(world, tmp_path):
+    pytest.importorskip('pydensecrf')
+    Image.new('RGB', (3, 3)).save(world[1].img_path)
+    with pytest.raises(
+        ValueError, match=r'set/1: image of size \(3, 3\) for maps of size \(16, 21\)'
+    ):
+        make(world, tmp_path, crf='seed')
+
+
+# The command line tool.
+
+
+@pytest.fixture
+def tool(world, tmp_path, monkeypatch, capsys):
+    """Runs tools/make_masks.py in this process: ``tool(stage, *arguments) -> its output``."""
+    spec = importlib.util.spec_from_file_location('make_masks', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.syspath_prepend(str(TOOL.parents[1]))
+    spec.loader.exec_module(module)
+    monkeypatch.chdir(tmp_path)
+    dataset = {
+        'type': 'TaggedImageDataset',
+        'data_root': str(tmp_path),
+        'data_prefix': {'img_path': 'JPEGImages', 'seg_map_path': 'truth'},
+        'metainfo': {'classes': CLASSES, 'palette': PALETTE},
+        'pipeline': [{'type': 'LoadPicture'}],
+    }
+
+    def run(stage, *arguments):
+        lines = [f'test_dataloader = dict(dataset={dataset!r})', "default_scope = 'mmseg'"]
+        if stage is not None:
+            lines.append(f'mask_stage = {stage!r}')
+        (tmp_path / 'config.py').write_text('\n'.join(lines))
+        monkeypatch.setattr(sys, 'argv', ['make_masks.py', 'config.py', *map(str, arguments)])
+        with contextlib.suppress(SystemExit):  # after a message on what is wrong
+            module.main()
+        output = capsys.readouterr()
+        return output.out + output.err
+
+    return run
+
+
+def test_tool_from_the_command_line(tool, world, tmp_path):
+    report = {'best_threshold': 0.42, 'split': 'val'}
+    (tmp_path / 'metric.json').write_text(json.dumps(report))
+    given = ('--seeds', 'seeds', '--out', 'made', '--threshold-from', 'metric.json')
+    output = tool(None, *given, '--crf', 'none', '--workers', 0)
+    assert '4 masks in made (4 made now): threshold 0.42 (best of metric.json' in output
+    assert 'on the 3 pictures with truth' in output
+    record = json.loads((tmp_path / 'made/masks.json').read_text())
+    assert record['threshold_source'] == "best of metric.json, chosen on 'val'"
+    expected = make(world, tmp_path, threshold=0.42)
+    assert record['mIoU'] == expected['mIoU']
+    assert load_mask(tmp_path / 'made/set/1.png').tolist() == masks(tmp_path)['1'].tolist()
+
+
+def test_tool_from_the_config(tool, tmp_path):
+    stage = {
+        'seed_dir': 'seeds', 'out_dir': 'made', 'threshold': 0.5, 'crf': 'none', 'workers': 0
+    }  # fmt: skip
+    assert 'threshold 0.5 (given), CRF none' in tool(stage)
+    assert '(0 made now)' in tool(stage)
+    assert 'threshold: the masks there were made with 0.5, not 0.6' in tool(
+        stage, '--threshold', 0.6
+    )
+    assert '(4 made now): threshold 0.6' in tool(stage, '--threshold', 0.6, '--overwrite')
+    assert 'threshold 0.6' in tool(stage, '--cfg-options', 'mask_stage.threshold=0.6')
+
+
+def test_tool_defaults_to_the_work_folder(tool, tmp_path):
+    (tmp_path / 'work_dirs/config').mkdir(parents=True)
+    (tmp_path / 'seeds').rename(tmp_path / 'work_dirs/config/seeds')
+    assert 'threshold 0.26 (default), CRF none' in tool(None, '--crf', 'none', '--workers', 0)
+    assert (tmp_path / 'work_dirs/config/masks/masks.json').is_file()
+
+
+@pytest.mark.parametrize(
+    ('stage', 'arguments', 'message'),
+    [
+        ({'seeds': 'seeds'}, [], "mask_stage: unknown ['seeds'], expected some of ['seed_dir'"),
+        ({'threshold': 0.2, 'threshold_from': 'x'}, [], 'expected only one of them'),
+        ({}, ['--threshold-from', 'x.json'], 'x.json: no such file, expected the seed_metric'),
+        ({}, ['--threshold-from', 'config.py'], 'config.py: not a seed_metric'),
+        ({}, ['--seeds', 'nowhere', '--crf', 'none'], 'nowhere: no such folder of seeds'),
+    ],
+)
+def test_tool_refuses(tool, stage, arguments, message):
+    assert message in tool(stage, *arguments)
