@@ -20,7 +20,7 @@ model = dict(
         model_name='tf_efficientnet_lite0',
         features_only=True,
         output_stride=16,
-        frozen_stages=4,
+        frozen_stages=5,
         norm_eval=True,
         train_bn_affine=False,
         init_cfg=dict(type='Pretrained', checkpoint='efficientnet-lite0://imagenet'),

@@ -34,7 +34,10 @@ def _row(
     paths: Mapping[str, Path | None], threshold: float, palette: np.ndarray
 ) -> list[np.ndarray | None]:
     """The cells of one picture, None where there is no file."""
-    picture = read_picture(paths['picture'])
+    source = paths['picture']
+    if source is None:
+        raise ValueError('a row of the contact sheet needs its picture, found None')
+    picture = read_picture(source)
     cells: list[np.ndarray | None] = [picture]
 
     def masked(name: str) -> np.ndarray | None:
@@ -87,7 +90,10 @@ def write_contact_sheet(
             fitted.thumbnail((side - 4, side - 4))
             if max(fitted.size) < side - 4:
                 scale = (side - 4) / max(fitted.size)
-                fitted = fitted.resize(tuple(max(round(s * scale), 1) for s in fitted.size))
+                width, height = fitted.size
+                fitted = fitted.resize(
+                    (max(round(width * scale), 1), max(round(height * scale), 1))
+                )
             sheet.paste(fitted, (column * side + 2, HEADER + row * side + 2))
     with atomic_write(path) as temporary:
         sheet.save(temporary, format='PNG')

@@ -88,11 +88,12 @@ def read_config(
     if not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')
     cfg = Config.fromfile(path)
+    options = options or {}
     for name in FOLDERS:
-        if name in (options or {}) and name in cfg:
+        if name in options and name in cfg:
             moved = _moved(cfg._cfg_dict.to_dict(), cfg[name], str(options[name]))
             cfg = Config(moved, filename=cfg.filename)
-    cfg.merge_from_dict(options or {})
+    cfg.merge_from_dict(options)
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:

@@ -12,7 +12,7 @@ train_pipeline = [
     dict(type='PackTaggedInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadPicture'),
+    dict(type='LoadImageFromFile'),  # the stock loader, which MMSegInferencer looks for
     dict(type='Resize', scale=(320, 320), keep_ratio=True, interpolation='bicubic'),
     dict(type='LoadIndexMask'),
     dict(type='PackTaggedInputs'),

@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='PackTaggedInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadPicture'),
+    dict(type='LoadImageFromFile'),  # the stock loader, which MMSegInferencer looks for
     dict(type='LoadIndexMask'),
     dict(type='PackTaggedInputs'),
 ]
