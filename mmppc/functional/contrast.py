@@ -50,14 +50,22 @@ def _candidates(
     assigned = labels.reshape(-1, 1) == classes
     if tags is None:
         return assigned
-    if options.proto_candidates == 'all':
-        return torch.ones_like(assigned)
     pixels = labels[0].numel()
     tagged = (with_background(tags) > 0).repeat_interleave(pixels, dim=0, output_size=len(assigned))
+    absent = ranks.total(tagged.sum(dim=0)) == 0
+    candidates = torch.ones_like(assigned)
     if options.proto_candidates == 'tagged':
-        return tagged
-    somewhere = ranks.total(assigned.sum(dim=0)) > 0
-    return torch.where(somewhere, assigned, tagged)
+        candidates = tagged
+    elif options.proto_candidates == 'assigned':
+        somewhere = ranks.total(assigned.sum(dim=0)) > 0
+        candidates = torch.where(somewhere, assigned, tagged)
+    return candidates | absent if options.absent == 'include' else candidates & ~absent
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Rows of unit length; a zero row stays, with a gradient that half precision can hold."""
+    length = vectors.norm(dim=1, keepdim=True)
+    return vectors / length.masked_fill(length < 1e-12, 1.0)
 
 
 @torch.no_grad()
@@ -89,8 +97,6 @@ def _label_and_estimate(
         group=ranks.group,
         sync=options.sync_prototypes,
     )
-    if options.absent == 'include':
-        valid = torch.ones_like(valid)
     return labels.flatten(), prototypes, valid
 
 
@@ -273,7 +279,7 @@ def pixel_prototype_contrast(
             estimate = _label_and_estimate(
                 feature.detach(), cam, tags, labels[index] if labels else None, chosen, ranks
             )
-            embeddings = F.normalize(feature.permute(0, 2, 3, 1).flatten(0, 2), dim=1)
+            embeddings = _unit(feature.permute(0, 2, 3, 1).flatten(0, 2))
             views.append(ContrastView(embeddings, *estimate))
         return _combine(views, random_keys, proto_keys, generator, chosen, ranks)
 
@@ -296,13 +302,13 @@ def _combine(
                 _cross_term(view, view.labels, other.prototypes, other.valid, options, ranks)
                 for view, other in pairs
             ]
-            losses['loss_cross_prototype'] = options.cross_weight * scale * sum(terms)
+            losses['loss_cross_prototype'] = options.cross_weight * scale * torch.stack(terms).sum()
         if options.cross_cam:
             terms = [
                 _cross_term(view, other.labels, view.prototypes, view.valid, options, ranks)
                 for view, other in pairs
             ]
-            losses['loss_cross_cam'] = options.cross_weight * scale * sum(terms)
+            losses['loss_cross_cam'] = options.cross_weight * scale * torch.stack(terms).sum()
     if options.intra:
         terms = [
             _intra_term(
@@ -315,5 +321,5 @@ def _combine(
             )
             for index, view in enumerate(views)
         ]
-        losses['loss_intra'] = options.intra_weight * scale * sum(terms)
+        losses['loss_intra'] = options.intra_weight * scale * torch.stack(terms).sum()
     return losses

@@ -22,7 +22,8 @@ class ContrastOptions:
         proto_candidates: Pixels a prototype is made from: ``assigned`` to the class by the pseudo label (if there is
             none, those of pictures tagged with it), ``tagged`` pictures' pixels, or ``all`` pixels of the batch.
         bg_conf: Confidence of the background: ``one_minus_max`` foreground score, or the ``constant`` threshold.
-        absent: ``ignore`` prototypes of classes without a candidate, or ``include`` them among the negatives.
+        absent: Of a class that no picture of the batch is tagged with, ``ignore`` the prototype, or ``include`` it
+            among the negatives, made from all pixels.
         clamp_scores: Limit normalised scores to [0, 1].
         norm_before_proto: L2-normalise the features before a prototype is averaged.
         proto_pick: Which negatives of the pool are kept: its ``tail`` of lowest similarity, or ``random`` ones.
