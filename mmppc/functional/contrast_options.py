@@ -77,6 +77,8 @@ class ContrastOptions:
                 raise ValueError(f'{name} must be one of {allowed}, got {getattr(self, name)!r}')
         if self.topk < 1:
             raise ValueError(f'topk must be at least 1, got {self.topk}')
+        if not 0 <= self.bg_threshold < 1:
+            raise ValueError(f'bg_threshold must be in [0, 1), got {self.bg_threshold}')
         if self.temperature <= 0:
             raise ValueError(f'temperature must be positive, got {self.temperature}')
         for name in ('pool_ratio', 'keep_ratio'):
