@@ -28,7 +28,7 @@ def main() -> None:
             raise FileNotFoundError(f'checkpoint not found: {args.checkpoint}')
         cfg.load_from = args.checkpoint
         cfg.resume = False
-        run.use_reports(cfg)
+        run.use_reports(cfg, dict(checkpoint=args.checkpoint, tta=args.tta))
         if args.tta:
             run.use_tta(cfg)
         if args.show_dir is not None:

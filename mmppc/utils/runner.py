@@ -112,12 +112,14 @@ def _moved(node: Any, old: str, new: str) -> Any:
     return node
 
 
-def use_reports(cfg: Config) -> None:
-    """Have the metrics that can do so write their reports to the work folder, unless told otherwise."""
+def use_reports(cfg: Config, conditions: dict[str, Any]) -> None:
+    """Have the metrics that can do so write their reports, with the conditions, to the work folder."""
     evaluators = cfg.get('test_evaluator') or []
     for item in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
         if _takes(item, 'out_dir') and item.get('out_dir') is None:
             item['out_dir'] = cfg.work_dir
+        if _takes(item, 'conditions'):
+            item['conditions'] = {**conditions, **(item.get('conditions') or {})}
 
 
 def _names_scope(node: Any, scope: str) -> bool:
