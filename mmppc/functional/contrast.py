@@ -1,7 +1,7 @@
 """Weakly supervised pixel-to-prototype contrast (Du et al., CVPR 2022), equation by equation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,95 +9,10 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from .cam import min_max_normalize, pseudo_labels, with_background
 from .contrast_options import ContrastOptions
+from .contrast_view import ContrastView, build_view
 from .distributed import Ranks
-from .prototypes import estimate_prototypes
 from .sampling import mine_prototypes, sample_pixels
-
-
-@dataclass(frozen=True)
-class ContrastView:
-    """One view, flattened to P pixels: unit embeddings (P, D), labels (P,), prototypes (K, D), which are valid (K,)."""
-
-    embeddings: Tensor
-    labels: Tensor
-    prototypes: Tensor
-    valid: Tensor
-
-    def similarities(self, prototypes: Tensor, temperature: float) -> Tensor:
-        return self.embeddings @ prototypes.t() / temperature
-
-
-def score_maps(cams: Tensor, tags: Tensor, options: ContrastOptions) -> tuple[Tensor, Tensor]:
-    """Confidences (N, 1+C, h, w) and pseudo labels (N, h, w) of raw maps (N, 1+C, h, w) of pictures with ``tags``."""
-    scores = min_max_normalize(cams, clamp=options.clamp_scores)
-    labels = pseudo_labels(scores, tags, options.bg_threshold)
-    foreground = scores[:, 1:]
-    if options.bg_conf == 'one_minus_max':
-        tagged = foreground * tags[:, :, None, None].to(foreground)
-        background = 1 - tagged.amax(dim=1, keepdim=True)
-    else:
-        background = torch.full_like(foreground[:, :1], options.bg_threshold)
-    return torch.cat([background, foreground], dim=1), labels
-
-
-def _candidates(
-    labels: Tensor, tags: Tensor | None, num_classes: int, options: ContrastOptions, ranks: Ranks
-) -> Tensor:
-    """Pixels (P, K) that may represent each class; ``labels`` is (N, h, w)."""
-    classes = torch.arange(num_classes, device=labels.device)
-    assigned = labels.reshape(-1, 1) == classes
-    if tags is None:
-        return assigned
-    pixels = labels[0].numel()
-    tagged = (with_background(tags) > 0).repeat_interleave(pixels, dim=0, output_size=len(assigned))
-    absent = ranks.total(tagged.sum(dim=0)) == 0
-    candidates = torch.ones_like(assigned)
-    if options.proto_candidates == 'tagged':
-        candidates = tagged
-    elif options.proto_candidates == 'assigned':
-        somewhere = ranks.total(assigned.sum(dim=0)) > 0
-        candidates = torch.where(somewhere, assigned, tagged)
-    return candidates | absent if options.absent == 'include' else candidates & ~absent
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    """Rows of unit length; a zero row stays, with a gradient that half precision can hold."""
-    length = vectors.norm(dim=1, keepdim=True)
-    return vectors / length.masked_fill(length < 1e-12, 1.0)
-
-
-@torch.no_grad()
-def _label_and_estimate(
-    features: Tensor,
-    cams: Tensor,
-    tags: Tensor | None,
-    labels: Tensor | None,
-    options: ContrastOptions,
-    ranks: Ranks,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixel labels (P,), prototypes (K, D) and their validity (K,) of one view."""
-    num_classes = cams.shape[1]
-    if labels is None:
-        if tags is None:
-            raise ValueError('the contrast needs tags or dense labels')
-        scores, labels = score_maps(cams, tags, options)
-    else:
-        scores, tags = cams, None
-    pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
-    if options.norm_before_proto:
-        pixels = F.normalize(pixels, dim=1)
-    prototypes, valid = estimate_prototypes(
-        pixels,
-        scores.permute(0, 2, 3, 1).flatten(0, 2),
-        _candidates(labels, tags, num_classes, options, ranks),
-        options.topk,
-        clamp=options.clamp_scores,
-        group=ranks.group,
-        sync=options.sync_prototypes,
-    )
-    return labels.flatten(), prototypes, valid
 
 
 def _info_nce(similarities: Tensor, labels: Tensor, negatives: Tensor) -> Tensor:
@@ -272,15 +187,10 @@ def pixel_prototype_contrast(
     _check_inputs(features, cams, tags, labels)
     ranks = Ranks(group, chosen.sync_prototypes)
     with torch.autocast(features[0].device.type, enabled=False):
-        views = []
-        for index, (feature, cam) in enumerate(zip(features, cams)):
-            dtype = torch.promote_types(feature.dtype, torch.float32)
-            feature, cam = feature.to(dtype), cam.detach().to(dtype)
-            estimate = _label_and_estimate(
-                feature.detach(), cam, tags, labels[index] if labels else None, chosen, ranks
-            )
-            embeddings = _unit(feature.permute(0, 2, 3, 1).flatten(0, 2))
-            views.append(ContrastView(embeddings, *estimate))
+        views = [
+            build_view(feature, cam, tags, labels[index] if labels else None, chosen, ranks)
+            for index, (feature, cam) in enumerate(zip(features, cams))
+        ]
         return _combine(views, random_keys, proto_keys, generator, chosen, ranks)
 
 
