@@ -2,7 +2,7 @@
 max_iters = 204
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.001, momentum=0.9, weight_decay=5e-4),
+    optimizer=dict(type='SGD', lr=0.003, momentum=0.9, weight_decay=5e-4),
     paramwise_cfg=dict(custom_keys={'decode_head': dict(lr_mult=10), 'neck': dict(lr_mult=10)}),
 )
 param_scheduler = [
