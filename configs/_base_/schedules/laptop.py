@@ -1,5 +1,5 @@
-# 6 epochs of 539 pictures in batches of 16.
-max_iters = 204
+# 4 epochs of 539 pictures in batches of 16.
+max_iters = 136
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.003, momentum=0.9, weight_decay=5e-4),
