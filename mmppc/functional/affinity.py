@@ -108,13 +108,13 @@ def boundary_affinity(edge: Tensor, offsets: Tensor) -> Tensor:
             continue
         rows, columns, _, _ = overlap(dy, dx, height, width)
         # Every cell of the path lies between the two ends, so it is inside where they are.
-        highest = None
+        highest = edge[rows, columns]
         for y, x in path_cells(dy, dx):
             shifted = edge[
                 rows.start + y : rows.stop + y,
                 columns.start + x : columns.stop + x,
             ]
-            highest = shifted if highest is None else torch.maximum(highest, shifted)
+            highest = torch.maximum(highest, shifted)
         result[index, rows, columns] = 1 - highest
     return result
 
