@@ -33,7 +33,8 @@ class MaskMetric(IoUMetric):
 
     Args:
         crf: Name of a CRF preset for scores, such as ``'deeplab'``; None for no CRF.
-        crf_workers: Worker processes; None for one a CPU, 0 to work in this process.
+        crf_workers: Worker processes; None for one a CPU (shared by the ranks of a
+            machine), 0 to work in this process.
         ignore_index: As for ``IoUMetric``, like all further arguments.
 
     Raises:

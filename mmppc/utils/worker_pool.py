@@ -24,10 +24,9 @@ _SECONDS_TO_LEAVE = 1.0
 
 
 def default_workers() -> int:
-    """Number of CPUs this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """One worker for each CPU this process may use, shared by the ranks that torchrun started on this machine."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    return max(1, (cpus or 1) // int(os.environ.get('LOCAL_WORLD_SIZE', '1')))
 
 
 class _Context(SpawnContext):

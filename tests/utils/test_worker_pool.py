@@ -52,8 +52,16 @@ def endless():
         number += 1
 
 
-def test_default_is_the_cpus_at_hand():
+def test_default_is_the_cpus_at_hand(monkeypatch):
+    monkeypatch.delenv('LOCAL_WORLD_SIZE', raising=False)
     assert 1 <= default_workers() <= os.cpu_count()
+
+
+@pytest.mark.parametrize(('ranks', 'workers'), [(1, 8), (2, 4), (3, 2), (16, 1)])
+def test_ranks_of_a_machine_share_its_cpus(monkeypatch, ranks, workers):
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(8)), raising=False)
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', str(ranks))
+    assert default_workers() == workers
 
 
 @pytest.fixture(scope='module')
