@@ -5,4 +5,4 @@ _base_ = [
     './_base_/schedules/laptop.py',
     './_base_/default_runtime.py',
 ]
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval={{_base_.max_iters}}))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=50))

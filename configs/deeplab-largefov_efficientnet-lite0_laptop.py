@@ -34,11 +34,12 @@ model = dict(
         dilation=6,
         train_bn_affine=True,
         norm_cfg=dict(type='BN', momentum=0.1),
-        loss_decode=dict(type='CrossEntropyLoss', loss_weight=1.0),
+        # The mean is over labelled pixels: crops are padded with 255.
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),
 )
 tta_model = dict(type='LogitTTAModel')
 optim_wrapper = dict(optimizer=dict(lr=0.005))
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval={{_base_.max_iters}}))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=50))

@@ -24,4 +24,4 @@ model = dict(
         norm_cfg=dict(type='BN', momentum=0.1),
     ),
 )
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval={{_base_.max_iters}}))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=50))

@@ -68,3 +68,33 @@ def test_config_builds(path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.strip().endswith('built')
+
+
+def test_retraining_averages_over_labelled_pixels() -> None:
+    import torch
+    import torch.nn.functional as F
+    from mmseg.registry import MODELS
+
+    from mmppc.utils.runner import read_config
+
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, 7, 6, 6), torch.randint(7, (2, 6, 6))
+    labels[:, :, 3:] = 255  # as where a crop is padded
+    expected = F.cross_entropy(logits, labels, ignore_index=255)
+    for path in CONFIGS:
+        if path.stem.startswith('deeplab'):
+            loss = MODELS.build(read_config(str(ROOT / path)).model.decode_head.loss_decode)
+            torch.testing.assert_close(loss(logits, labels, ignore_index=255), expected)
+
+
+def test_overriding_a_path_moves_all_that_lies_below() -> None:
+    from mmppc.utils.runner import read_config
+
+    path = str(ROOT / 'configs/deeplab-largefov_resnet38_voc.py')
+    cfg = read_config(path, dict(data_root='/elsewhere', mask_dir='m'))
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.data_prefix == dict(img_path='/elsewhere/JPEGImages', seg_map_path='m')
+    assert dataset.ann_file == '/elsewhere/ImageSets/Segmentation/train_aug.txt'
+    cfg = read_config(str(ROOT / 'configs/cam_laptop.py'), dict(tag_file='Annotations'))
+    assert cfg.train_dataloader.dataset.tag_file == 'Annotations'
+    assert cfg.test_dataloader.dataset.tag_file == 'Annotations'

@@ -1,5 +1,7 @@
 """Inputs of the reference sheet's golden values (Appendix A), all float64, drawn by formula."""
 
+import os
+
 import pytest
 import torch
 
@@ -58,6 +60,6 @@ def correlation_inputs():
 # but what the C++ library's nth_element leaves in front. With another library they do not hold.
 _TAKEN = torch.full((512,), 0.2, dtype=torch.float64).topk(32).indices.sort().values
 golden_ties = pytest.mark.skipif(
-    not torch.equal(_TAKEN, torch.arange(321, 353)),
+    not torch.equal(_TAKEN, torch.arange(321, 353)) and not os.environ.get('CI'),
     reason='torch.topk takes equal values in another order here than where the golden values arose',
 )

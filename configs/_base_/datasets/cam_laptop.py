@@ -1,6 +1,7 @@
 # A folder in VOC's layout with tags.csv and classes.txt, small enough for a laptop.
-# `--cfg-options data_root=DIR` moves every dataset below to another folder.
+# `--cfg-options data_root=DIR tag_file=Annotations` moves every dataset below to another folder and other tags.
 data_root = 'data/voc6'
+tag_file = 'tags.csv'  # or a folder of VOC XML files, or a JSON
 train_pipeline = [
     dict(type='LoadPicture'),
     dict(type='RandomResizeLong', low=224, high=384),
@@ -43,7 +44,7 @@ dataset = dict(
     type='TaggedImageDataset',
     data_root=data_root,
     data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
-    tag_file='tags.csv',
+    tag_file=tag_file,
     classes_file='classes.txt',
 )
 train_dataloader = dict(

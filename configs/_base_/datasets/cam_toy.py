@@ -1,6 +1,7 @@
 # The toy set, which `tools/dataset_converters/draw_toy_set.py data/toy` draws.
-# `--cfg-options data_root=DIR` moves every dataset below to another folder.
+# `--cfg-options data_root=DIR tag_file=Annotations` moves every dataset below to another folder and other tags.
 data_root = 'data/toy'
+tag_file = 'tags.csv'  # or a folder of VOC XML files, or a JSON
 train_pipeline = [
     dict(type='LoadPicture'),
     dict(type='RandomResizeLong', low=112, high=160),
@@ -33,7 +34,7 @@ dataset = dict(
     type='TaggedImageDataset',
     data_root=data_root,
     data_prefix=dict(img_path='JPEGImages', seg_map_path='SegmentationClass'),
-    tag_file='tags.csv',
+    tag_file=tag_file,
     classes_file='classes.txt',
 )
 train_dataloader = dict(
