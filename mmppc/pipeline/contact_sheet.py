@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mmppc.pipeline.masks import seed_labels
 from mmppc.storage.atomic import atomic_write
 from mmppc.storage.masks import load_mask
 from mmppc.storage.pictures import read_picture
@@ -51,9 +52,7 @@ def _row(
     if seed_path is not None and seed_path.is_file():
         seed = load_seed(seed_path)
         cells.append(heat_overlay(picture, seed.scores))
-        dense = seed.dense()
-        dense[0] = threshold
-        cells.append(mask_overlay(picture, dense.argmax(axis=0), palette))
+        cells.append(mask_overlay(picture, seed_labels(seed, threshold), palette))
     else:
         cells += [None, None]
     return [*cells, masked('mask'), masked('prediction')]

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmppc.functional.equivariance import pixel_correlation
+
+from ..views import resize_maps
 
 
 @MODELS.register_module()
@@ -59,13 +60,7 @@ class PixelCorrelation(BaseModule):
         parts = [inputs] if self.use_image else []
         for index, place in enumerate(self.in_indices):
             parts.append(getattr(self, f'proj{index}')(taps[place].detach()).relu())
-        parts = [
-            part
-            if tuple(part.shape[-2:]) == size
-            else F.interpolate(part, size=size, mode='bilinear', align_corners=True)
-            for part in parts
-        ]
-        return self.fuse(torch.cat(parts, dim=1))
+        return self.fuse(torch.cat([resize_maps(part, size) for part in parts], dim=1))
 
     def forward(self, logits: Tensor, inputs: Tensor, taps: Sequence[Tensor]) -> Tensor:
         """Refine raw maps (N, 1+C, h, w), background first, to maps in [0, 1] of the same shape."""
