@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 import torch
 from mmengine.dist import barrier, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseModule, BaseTTAModel, PretrainedInit, is_model_wrapper
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
@@ -164,6 +164,42 @@ def check_checkpoint_fits(
         )
     if strict and (missing or misshapen):
         _refuse_misfit(source, missing, misshapen, found, expected, checkpoint)
+
+
+def check_pretrained(module: BaseModule, advice: str = '') -> None:
+    """Refuse the checkpoint of a ``Pretrained`` ``init_cfg`` that MMEngine would load in part, with warnings only.
+
+    Args:
+        module: Before ``init_weights``; its ``init_cfg`` is read.
+        advice: Ends every message, such as where to get the right file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: A parameter is missing or has another shape.
+    """
+    configs = module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
+    for cfg in configs:
+        if not cfg or cfg['type'] not in ('Pretrained', PretrainedInit):
+            continue
+        source = str(cfg['checkpoint'])
+        try:
+            checkpoint = CheckpointLoader.load_checkpoint(source, 'cpu', logger='silent')
+            state = checkpoint.get('state_dict', checkpoint)
+            if cfg.get('prefix'):
+                state = _below(cfg['prefix'].rstrip('.') + '.', state, source)
+            check_checkpoint_fits(module, state, source)
+        except (FileNotFoundError, CheckpointError) as error:
+            raise type(error)(f'{error}. {advice}' if advice else str(error)) from error
+
+
+def _below(prefix: str, state: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What ``state`` holds under names with ``prefix``, without it."""
+    found = {name[len(prefix) :]: v for name, v in state.items() if name.startswith(prefix)}
+    if not found:
+        raise CheckpointError(
+            f'{source} has no parameter under {prefix!r}; found {_some(list(state))}'
+        )
+    return found
 
 
 def _refuse_misfit(

@@ -135,6 +135,55 @@ def test_out_indices_choose_taps():
     assert [t.shape[1] for t in net(torch.randn(1, 3, 16, 16))] == [16, 128]
 
 
+def pretrained(path, **kwargs):
+    return build(init_cfg={'type': 'Pretrained', 'checkpoint': str(path), **kwargs})
+
+
+def test_a_pretrained_checkpoint_is_loaded_whole(tmp_path):
+    state = build().state_dict()
+    older = {k: torch.rand(v.shape) for k, v in state.items() if 'num_batches' not in k}
+    torch.save({'state_dict': {f'backbone.{k}': v for k, v in older.items()}}, tmp_path / 'a.pth')
+    torch.save(older, tmp_path / 'b.pth')
+    for net in (
+        pretrained(tmp_path / 'a.pth', prefix='backbone'),
+        pretrained(tmp_path / 'b.pth'),
+    ):
+        net.init_weights()
+        assert all(torch.equal(net.state_dict()[name], value) for name, value in older.items())
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda s: s.pop('bn7.weight'), r'1 of \d+ parameters are missing \(bn7\.weight\)'),
+        (lambda s: s.pop('bn7.running_mean'), r'missing \(bn7\.running_mean\)'),
+        (
+            lambda s: s.update({'conv1a.weight': torch.ones(2, 4, 3, 3)}),
+            r'conv1a\.weight \(2, 4, 3, 3\) != \(2, 3, 3, 3\)',
+        ),
+        (lambda s: [s.clear(), s.update({'conv1.weight': torch.ones(1)})], 'Found conv1.weight'),
+    ],
+)
+def test_a_pretrained_checkpoint_of_another_network_is_refused(tmp_path, change, words):
+    state = build().state_dict()
+    change(state)
+    path = tmp_path / 'a.pth'
+    torch.save({f'backbone.{name}': value for name, value in state.items()}, path)
+    with pytest.raises(ValueError, match=words) as caught:
+        pretrained(path, prefix='backbone.').init_weights()
+    assert str(caught.value).startswith(str(path))
+    assert 'tools/model_converters/published_to_mmppc.py' in str(caught.value)
+
+
+def test_a_pretrained_checkpoint_without_the_prefix_or_missing_is_refused(tmp_path):
+    path = tmp_path / 'a.pth'
+    with pytest.raises(FileNotFoundError, match=r'a\.pth.*published_to_mmppc\.py'):
+        pretrained(path, prefix='backbone.').init_weights()
+    torch.save(build().state_dict(), path)
+    with pytest.raises(ValueError, match=r"no parameter under 'backbone\.'; found conv1a\.weight"):
+        pretrained(path, prefix='backbone.').init_weights()
+
+
 @pytest.mark.parametrize(
     ('kwargs', 'words'),
     [

@@ -84,6 +84,18 @@ def test_the_scheme_fits_the_backbone_key_by_key():
         assert torch.equal(value, loaded['state_dict'][name]), name
 
 
+def test_a_pretrained_checkpoint_of_another_network_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r'efficientnet-lite0://imagenet is of another arch'):
+        build(model_name='tf_efficientnet_lite1').init_weights()
+    path = tmp_path / 'a.pth'
+    init_cfg = {'type': 'Pretrained', 'checkpoint': str(path)}
+    with pytest.raises(FileNotFoundError, match=r'a\.pth'):
+        build(init_cfg=init_cfg).init_weights()
+    torch.save(efficientnet_lite.imagenet_state_dict(), path)
+    with pytest.raises(ValueError, match=r'Found conv_stem\.weight.*expected timm_model\.conv_st'):
+        build(init_cfg=init_cfg).init_weights()
+
+
 def test_the_scheme_knows_one_name():
     with pytest.raises(ValueError, match='expected efficientnet-lite0://imagenet'):
         CheckpointLoader.load_checkpoint('efficientnet-lite0://coco')

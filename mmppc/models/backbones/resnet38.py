@@ -9,9 +9,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmppc.utils.checkpoint import check_pretrained
+
 from ..freezing import freeze_modules, set_norm_mode
 
 _TAPS = ('conv3', 'conv4', 'conv5', 'conv6')
+_CONVERTER = 'tools/model_converters/published_to_mmppc.py makes a checkpoint of ResNet38'
 
 
 class _Block(nn.Module):
@@ -185,6 +188,16 @@ class ResNet38(BaseModule):
         self.train_bn_affine = train_bn_affine
         self.with_cp = with_cp
         self._rest()
+
+    def init_weights(self) -> None:
+        """As in mmengine, but a ``Pretrained`` checkpoint that does not fit is refused.
+
+        Raises:
+            FileNotFoundError: The checkpoint is missing.
+            ValueError: It is of another network.
+        """
+        check_pretrained(self, _CONVERTER)
+        super().init_weights()
 
     def _add_plain_stage(
         self, depth: int, widths: list[int], stride: int, dilations: Sequence[int], norm_cfg: dict

@@ -7,6 +7,8 @@ from mmseg.models.backbones import TIMMBackbone
 from mmseg.registry import MODELS
 from torch import nn
 
+from mmppc.utils.checkpoint import check_pretrained
+
 from ..freezing import freeze_modules, set_norm_mode
 from .efficientnet_lite import MISSING_EXTRA
 
@@ -55,6 +57,16 @@ class FreezableTIMMBackbone(TIMMBackbone):
         self.train_bn_affine = train_bn_affine
         self._frozen = self._find_frozen()
         self._rest()
+
+    def init_weights(self) -> None:
+        """As in mmengine, but a ``Pretrained`` checkpoint that does not fit is refused.
+
+        Raises:
+            FileNotFoundError: The checkpoint is missing.
+            ValueError: It is of another network.
+        """
+        check_pretrained(self)
+        super().init_weights()
 
     def _find_frozen(self) -> tuple[str, ...]:
         """Names below ``timm_model`` of the modules that ``frozen_stages`` means."""
