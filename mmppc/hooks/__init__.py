@@ -1,7 +1,8 @@
-"""Hooks: reproducible resuming, checkpoints that fit, seeds written while testing."""
+"""Hooks: reproducible resuming, checkpoints and classes that fit, ranks in step, seeds written while testing."""
 
 from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
+from mmppc.hooks.class_count_hook import ClassCountHook
 from mmppc.hooks.random_state_hook import RandomStateHook
 from mmppc.hooks.seed_generation_hook import SeedGenerationHook
 
-__all__ = ['CheckpointFitHook', 'RandomStateHook', 'SeedGenerationHook']
+__all__ = ['CheckpointFitHook', 'ClassCountHook', 'RandomStateHook', 'SeedGenerationHook']

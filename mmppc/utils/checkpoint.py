@@ -125,6 +125,13 @@ def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
     return max(numbered)[1] if numbered else None
 
 
+def unwrap_model(model: nn.Module) -> nn.Module:
+    """The network itself, without wrappers for several processes or test-time augmentation."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module  # type: ignore[assignment]
+    return model
+
+
 def check_checkpoint_fits(
     model: nn.Module,
     checkpoint: Mapping[str, Any],
@@ -141,8 +148,7 @@ def check_checkpoint_fits(
         strict: Refuse also when a parameter is missing or has another shape. Otherwise, as for fine-tuning, only
             when no parameter fits.
     """
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module  # type: ignore[assignment]
+    model = unwrap_model(model)
     state = checkpoint.get('state_dict', checkpoint)
     found = {re.sub(r'^module\.', '', name): value for name, value in state.items()}
     expected = {

@@ -192,6 +192,13 @@ def test_a_checkpoint_with_another_number_of_classes_ends_the_run(here, capsys, 
     assert 'decode_head.conv_seg.weight has 21 outputs; the config asks for 7 outputs' in message
 
 
+def test_data_with_another_number_of_classes_ends_the_run(here, capsys, monkeypatch):
+    options = ['--work-dir', 'count', '--cfg-options', 'model.decode_head.num_classes=5']
+    message = fail(capsys, monkeypatch, 'train', here, *options)
+    assert message.startswith('error: train_dataloader.dataset has 7 classes (background, ')
+    assert 'the model has 5: set model.decode_head.num_classes=7' in message
+
+
 def test_without_a_checkpoint_resuming_starts_from_the_beginning(here, capsys, monkeypatch):
     cfg = runner.Config(dict(work_dir='fresh', load_from='pretrained.pth'))
     runner.use_resume(cfg, 'auto')
