@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 
 
 class Demo:
-    """The stages in order. A finished one leaves its figures in a file and is not run again."""
+    """The stages in order. Started again, trainings resume; finished seeds and masks are not made again."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
@@ -86,10 +86,7 @@ class Demo:
             str(self.cam),
             *options,
         )
-        return {
-            **latest_metrics(self.cam),
-            **json.loads((self.cam / f'seed_metric_{split}.json').read_text()),
-        }
+        return read_report(self.cam / f'seed_metric_{split}.json')
 
     def masks(self) -> dict:
         """Pseudo masks of the training pictures, and their report."""
@@ -102,10 +99,15 @@ class Demo:
             str(self.cam),
             *self._options(),
         )
-        return json.loads((self.cam / 'masks' / 'masks.json').read_text())
+        return read_report(self.cam / 'masks' / 'masks.json')
 
-    def segmentation(self, title: str, checkpoint: Path, out: Path, *more: str) -> dict:
-        """Test DeepLab; its metrics."""
+    def segmentation(
+        self, title: str, checkpoint: Path, split: str, listing: Path, out: Path
+    ) -> dict:
+        """Test DeepLab, and the report of its metric."""
+        options = self._options(
+            f'test_dataloader.dataset.ann_file={listing}', f'test_evaluator.split={split}'
+        )
         config = str(ROOT / 'configs/deeplab-largefov_resnet38_toy.py')
         self._run(
             title,
@@ -117,9 +119,9 @@ class Demo:
             str(self.seg),
             '--out',
             str(out),
-            *self._options(*more),
+            *options,
         )
-        return latest_metrics(self.seg)
+        return read_report(self.seg / f'mask_metric_{split}.json')
 
     def run(self) -> None:
         """All stages, the table and the contact sheet."""
@@ -135,15 +137,13 @@ class Demo:
         seg = self.train(
             'train DeepLab', str(ROOT / 'configs/deeplab-largefov_resnet38_toy.py'), self.seg
         )
-        final = self.segmentation('test DeepLab on val', seg, self.seg / 'val')
-        shown = self._shown()
-        self.segmentation(
-            'draw',
-            seg,
-            self.seg / 'shown',
-            f'test_dataloader.dataset.ann_file={shown}',
+        final = self.segmentation(
+            'test DeepLab on val', seg, 'val', self.data / VAL_LIST, self.seg / 'val'
         )
-        print(self.table(train, val, masks, final, threshold))
+        shown = self._shown()
+        self.segmentation('draw', seg, 'shown', shown, self.seg / 'shown')
+        tags = read_report(self.cam / 'tag_metric_val.json')
+        print(self.table(tags, train, val, masks, final))
         sheet = self.work / 'contact_sheet.png'
         self.sheet(shown, sheet, threshold)
         print(f'contact sheet: {sheet}')
@@ -157,23 +157,25 @@ class Demo:
         return path
 
     @staticmethod
-    def table(train: dict, val: dict, masks: dict, final: dict, threshold: float) -> PrettyTable:
-        """The demo's figures with their conditions."""
+    def table(tags: dict, train: dict, val: dict, masks: dict, final: dict) -> PrettyTable:
+        """The demo's figures with their conditions, all from the reports of the stages."""
         table = PrettyTable(['figure', 'value (%)', 'split', 'conditions'])
         table.align = 'l'
-        tta = 'scales 1, 1.5 + flip'
-        chosen = f'threshold {threshold:.2f}'
+        source = train['best_threshold_chosen_on']
+        best = f'threshold {train["best_threshold"]:g}, best on {source}'
+        given = f'threshold {val["given_threshold"]["threshold"]:g} from {source}'
+        made = f'threshold {masks["threshold"]:g} from {source}; CRF {masks["crf"]}'
         rows = [
-            ('tag mAP', val['tags/mAP'], 'val', tta),
-            ('seed mIoU', train['seed/mIoU'], 'train', f'{tta}; {chosen}, best on train'),
+            ('tag mAP', tags['mAP'], tags['split'], variants(tags)),
+            ('seed mIoU', train['mIoU'], train['split'], f'{variants(train)}; {best}'),
             (
                 'seed mIoU',
-                val[f'seed/mIoU@{threshold:.2f}'],
-                'val',
-                f'{tta}, given tags; {chosen} from train',
+                val['given_threshold']['mIoU'],
+                val['split'],
+                f'{variants(val)}, given tags; {given}',
             ),
-            ('mask mIoU', masks['mIoU'], 'train', f'{chosen} from train; CRF {masks["crf"]}'),
-            ('final mIoU', final['mIoU'], 'val', 'scales .75, 1, 1.25 + flip; no CRF'),
+            ('mask mIoU', masks['mIoU'], train['split'], made),
+            ('final mIoU', final['mIoU'], final['split'], f'{variants(final)}; CRF {final["crf"]}'),
         ]
         for name, value, split, conditions in rows:
             table.add_row([name, f'{value:.1f}', split, conditions])
@@ -194,10 +196,16 @@ class Demo:
         write_contact_sheet(path, rows, threshold=threshold, palette=voc_palette(len(TOY_CLASSES)))
 
 
-def latest_metrics(folder: Path) -> dict:
-    """The figures that the newest test run logged below its work folder."""
-    logs = sorted(folder.glob('*/*.json'), key=lambda path: path.stat().st_mtime)
-    return json.loads(logs[-1].read_text())
+def read_report(path: Path) -> dict:
+    """What a stage wrote about its figures."""
+    return json.loads(path.read_text(encoding='utf-8'))
+
+
+def variants(report: dict) -> str:
+    """Scales and flip of a report's figures, in words."""
+    conditions = report['conditions']
+    scales = ', '.join(f'{scale:g}' for scale in conditions['scales'])
+    return f'scales {scales}{" + flip" if conditions["flip"] else ", no flip"}'
 
 
 def main() -> None:

@@ -28,9 +28,10 @@ def main() -> None:
             raise FileNotFoundError(f'checkpoint not found: {args.checkpoint}')
         cfg.load_from = args.checkpoint
         cfg.resume = False
-        run.use_reports(cfg, dict(checkpoint=args.checkpoint, tta=args.tta))
         if args.tta:
             run.use_tta(cfg)
+        variants = run.augmentation(cfg.test_dataloader.dataset.pipeline)
+        run.use_reports(cfg, dict(checkpoint=args.checkpoint, tta=args.tta, **variants))
         if args.show_dir is not None:
             run.use_show_dir(cfg, args.show_dir)
         if args.out is not None:

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
+from mmppc.datasets.voc import voc_palette
 from mmppc.functional.dense_crf import (
     CRFPreset,
     crf_from_probabilities,
     crf_preset,
     require_densecrf,
 )
+from mmppc.storage.atomic import atomic_write
+from mmppc.storage.masks import save_mask
 from mmppc.storage.pictures import read_picture
 from mmppc.utils.worker_pool import WorkerPool, default_workers, result_of
 
 
 @METRICS.register_module()
 class MaskMetric(IoUMetric):
-    """mmseg's ``IoUMetric``; with ``crf``, of the masks that a dense CRF makes of the predictions.
+    """mmseg's figures; with ``crf``, of the masks that a dense CRF makes of the predictions.
 
     With ``crf``, ``softmax(seg_logits)`` (K, H, W) and the picture at ``img_path`` go through the CRF
     in worker processes while the network is at the next pictures, and the argmax takes the place of
     ``pred_sem_seg``, in the figures and in written masks. The results then also hold ``crf``, the
-    preset's name. Without it this is ``IoUMetric`` itself.
+    preset's name. Without it the results are those of ``IoUMetric``. Each picture counts once, however
+    the ranks share them; one without ``gt_sem_seg`` is not scored, and if none has it there are no
+    results.
 
     Args:
+        split: Name of the split the pictures come from, for the report.
         crf: Name of a CRF preset for scores, such as ``'deeplab'``; None for no CRF.
         crf_workers: Worker processes; None for one a CPU (shared by the ranks of a
             machine), 0 to work in this process.
+        out_dir: Folder for the report ``mask_metric_<split>.json``: the results, the IoU of the
+            classes, the CRF, the number of pictures; None not to write it.
+        conditions: How the predictions were made (scales, flip, ...), copied into the report.
+        output_dir: Folder for the predictions as palette PNGs ``<sample_id>.png`` (without a
+            ``sample_id``, the picture's name); None not to write them.
+        format_only: Only write predictions.
         ignore_index: As for ``IoUMetric``, like all further arguments.
 
     Raises:
@@ -45,8 +61,11 @@ class MaskMetric(IoUMetric):
 
     def __init__(
         self,
+        split: str = 'test',
         crf: str | None = None,
         crf_workers: int | None = None,
+        out_dir: str | None = None,
+        conditions: Mapping[str, Any] | None = None,
         ignore_index: int = 255,
         iou_metrics: Sequence[str] = ('mIoU',),
         nan_to_num: int | None = None,
@@ -66,6 +85,9 @@ class MaskMetric(IoUMetric):
             format_only=format_only,
             prefix=prefix,
         )
+        self.split = split
+        self.out_dir = Path(out_dir) if out_dir else None
+        self.conditions = dict(conditions or {})
         self.crf = crf
         self.preset = None if crf is None else crf_preset(crf)
         if self.preset is not None and self.preset.unary != 'scores':
@@ -79,7 +101,8 @@ class MaskMetric(IoUMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Score a batch, or hand it to the CRF and score what has come back, in order."""
         if self.preset is None:
-            super().process(data_batch, data_samples)
+            for sample in data_samples:
+                self._score(sample, sample['pred_sem_seg']['data'][0])
             return
         if self._pool is None:
             self._pool = WorkerPool(self.crf_workers)
@@ -106,9 +129,57 @@ class MaskMetric(IoUMetric):
         return super().evaluate(size)
 
     def compute_metrics(self, results: list) -> dict[str, Any]:
-        """Figures of all pictures, and the name of the CRF preset if there is one."""
-        figures = super().compute_metrics(results)
+        """Figures of all pictures, and the name of the CRF preset if there is one; writes the report."""
+        unique = {name or index: areas for index, (name, areas) in enumerate(results)}
+        scored = [areas for areas in unique.values() if areas is not None]
+        if not scored:
+            if not self.format_only:
+                print_log(
+                    f'MaskMetric: none of {len(unique)} pictures of {self.split!r} has ground truth',
+                    logger='current',
+                    level=logging.WARNING,
+                )
+            return {}
+        figures = super().compute_metrics(scored)
+        print_log(
+            f'masks of {self.split!r}, {len(scored)} pictures: mIoU {figures.get("mIoU")}, '
+            f'CRF {self.crf or "none"}',
+            logger='current',
+        )
+        if self.out_dir is not None:
+            self._write(self.out_dir, figures, scored, len(unique) - len(scored))
         return figures if self.crf is None else {**figures, 'crf': self.crf}
+
+    def _write(self, folder: Path, figures: dict, scored: list, skipped: int) -> None:
+        areas = [sum(column) for column in zip(*scored)]
+        iou = self.total_area_to_metrics(*areas, ['mIoU'], self.nan_to_num)['IoU']
+        percent = [None if np.isnan(value) else round(float(value) * 100, 2) for value in iou]
+        report = {
+            'split': self.split,
+            **{name: round(float(value), 2) for name, value in figures.items()},
+            'IoU': dict(zip(self.dataset_meta['classes'], percent)),
+            'crf': self.crf or 'none',
+            'pictures': len(scored),
+            'skipped': skipped,
+            'unit': 'percent',
+            'conditions': self.conditions,
+        }
+        with atomic_write(folder / f'mask_metric_{self.split}.json', 'w') as file:
+            json.dump(report, file, indent=2, ensure_ascii=False)
+
+    def _score(self, sample: dict, label: torch.Tensor) -> None:
+        """Score the label map (H, W) of a picture if its truth is known, and write it if asked to."""
+        classes = self.dataset_meta['classes']
+        name = sample.get('sample_id') or sample.get('img_path')
+        areas = None
+        if 'gt_sem_seg' in sample and not self.format_only:
+            truth = sample['gt_sem_seg']['data'][0].to(label)
+            areas = self.intersect_and_union(label, truth, len(classes), self.ignore_index)
+        self.results.append((name, areas))
+        if self.output_dir is not None:
+            stem = sample.get('sample_id') or Path(sample['img_path']).stem
+            palette = self.dataset_meta.get('palette') or voc_palette(len(classes))
+            save_mask(Path(self.output_dir) / f'{stem}.png', label.cpu().numpy(), palette)
 
     def _score_next(self) -> None:
         sample, job = self._pending.popleft()
@@ -119,7 +190,7 @@ class MaskMetric(IoUMetric):
             if self._pool is not None:
                 self._pool.terminate()
             raise
-        super().process({}, [{**sample, 'pred_sem_seg': {'data': label[None]}}])
+        self._score(sample, label)
 
 
 def _refine(path: str, probabilities: np.ndarray, preset: CRFPreset) -> np.ndarray:

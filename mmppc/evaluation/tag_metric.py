@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +13,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
+
+from mmppc.storage.atomic import atomic_write
 
 
 @METRICS.register_module()
@@ -23,11 +27,27 @@ class TagMetric(BaseMetric):
     Results, in percent: ``tags/mAP``, ``tags/AP/<class>``.
 
     Args:
+        split: Name of the split the pictures come from, for the report.
+        out_dir: Folder for the report ``tag_metric_<split>.json``; None not to write it.
+        conditions: How the scores were made (scales, flip, ...), copied into the report.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: Replaces ``tags`` in the names of the results.
     """
 
     default_prefix = 'tags'
+
+    def __init__(
+        self,
+        split: str = 'test',
+        out_dir: str | None = None,
+        conditions: Mapping[str, Any] | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.split = split
+        self.out_dir = Path(out_dir) if out_dir else None
+        self.conditions = dict(conditions or {})
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep each picture's scores and tags.
@@ -64,15 +84,23 @@ class TagMetric(BaseMetric):
         values = _average_precision(scores[:, present], labels[:, present])
         shown = present.nonzero()[:, 0].tolist()
         names = [self.dataset_meta['classes'][1 + channel] for channel in shown]
+        precisions = {name: round(value, 2) for name, value in zip(names, values.tolist())}
         table = PrettyTable()
-        table.add_column('Class', names)
-        table.add_column('AP', [round(value, 2) for value in values.tolist()])
+        table.add_column('Class', list(precisions))
+        table.add_column('AP', list(precisions.values()))
         mean = round(values.mean().item(), 2)
         print_log(
-            f'tags of {len(pairs)} pictures: mAP {mean}\n{table}',
+            f'tags of {self.split!r}, {len(pairs)} pictures: mAP {mean}\n{table}',
             logger=MMLogger.get_current_instance(),
         )
-        return {'mAP': mean, **{f'AP/{n}': round(v, 2) for n, v in zip(names, values.tolist())}}
+        if self.out_dir is not None:
+            self._write(self.out_dir, {'mAP': mean, 'AP': precisions, 'pictures': len(pairs)})
+        return {'mAP': mean, **{f'AP/{name}': value for name, value in precisions.items()}}
+
+    def _write(self, folder: Path, figures: dict[str, Any]) -> None:
+        rest = {'unit': 'percent', 'conditions': self.conditions}
+        with atomic_write(folder / f'tag_metric_{self.split}.json', 'w') as file:
+            json.dump({'split': self.split, **figures, **rest}, file, indent=2, ensure_ascii=False)
 
 
 def _average_precision(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

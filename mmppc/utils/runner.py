@@ -113,13 +113,49 @@ def _moved(node: Any, old: str, new: str) -> Any:
 
 
 def use_reports(cfg: Config, conditions: dict[str, Any]) -> None:
-    """Have the metrics that can do so write their reports, with the conditions, to the work folder."""
-    evaluators = cfg.get('test_evaluator') or []
-    for item in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+    """Have the metrics that can do so write their reports, with the conditions, to the work folder.
+
+    A metric without a ``split`` takes that of the first one that names it.
+    """
+    evaluators = _evaluators(cfg)
+    split = next((item['split'] for item in evaluators if item.get('split')), None)
+    for item in evaluators:
+        if split is not None and _takes(item, 'split'):
+            item.setdefault('split', split)
         if _takes(item, 'out_dir') and item.get('out_dir') is None:
             item['out_dir'] = cfg.work_dir
         if _takes(item, 'conditions'):
             item['conditions'] = {**conditions, **(item.get('conditions') or {})}
+
+
+def augmentation(pipeline: list[dict]) -> dict[str, Any]:
+    """Scales and flip of a test pipeline, with or without ``TestTimeAug``.
+
+    Returns:
+        ``scales`` relative to the picture's own size, or ``long_sides`` in pixels, and ``flip``.
+    """
+    transforms = list(_transforms(pipeline))
+    resizes = [item for item in transforms if item['type'] in ('Resize', 'ResizeByScale')]
+    values = [item.get('scale_factor') or item.get('scale') for item in resizes] or [1.0]
+    fixed = [max(value) for value in values if isinstance(value, (list, tuple))]
+    flip = any(item['type'] == 'RandomFlip' and item.get('prob') for item in transforms)
+    return dict(long_sides=fixed, flip=flip) if fixed else dict(scales=values, flip=flip)
+
+
+def _transforms(node: Any) -> Iterator[dict]:
+    """All transforms of a pipeline, those inside of others too."""
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            yield from _transforms(item)
+    elif isinstance(node, dict):
+        yield node
+        yield from _transforms(node.get('transforms'))
+
+
+def _evaluators(cfg: Config) -> list[dict]:
+    """The metrics of the test, however the config gives them."""
+    evaluators = cfg.get('test_evaluator') or []
+    return list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
 
 
 def _names_scope(node: Any, scope: str) -> bool:
@@ -220,15 +256,14 @@ def use_show_dir(cfg: Config, folder: str) -> None:
 
 
 def use_out_dir(cfg: Config, folder: str) -> None:
-    """Have the metrics that can do so write the predictions to ``folder``."""
-    evaluators = cfg.test_evaluator
-    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    """Have the metrics that can do so write the predictions to ``folder``, or else a further one."""
+    evaluators = _evaluators(cfg)
     able = [item for item in evaluators if _takes(item, 'output_dir')]
-    if not able:
-        kinds = ', '.join(str(item.get('type')) for item in evaluators)
-        raise ValueError(f'--out: no metric of the config writes predictions (found {kinds})')
     for item in able:
         item['output_dir'] = folder
+    if not able:
+        writer = dict(type='MaskMetric', output_dir=folder, format_only=True)
+        cfg.test_evaluator = [*evaluators, writer]
 
 
 def _takes(cfg: dict, argument: str) -> bool:

@@ -1,5 +1,8 @@
 """MaskMetric: IoUMetric without a CRF; with one, that of the refined masks, in order."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from PIL import Image
 
 from mmppc.evaluation import MaskMetric
 from mmppc.functional.dense_crf import crf_from_probabilities
+from mmppc.storage import load_mask
 
 CLASSES = ('background', 'cat', 'dog')
 
@@ -68,6 +72,81 @@ def test_crf(tmp_path, workers):
     assert found['mIoU'] > evaluate(IoUMetric(), data)['mIoU'] + 10
     if workers == 0:
         assert evaluate(metric, data) == found  # ready for the next evaluation
+
+
+def test_report_names_its_conditions(tmp_path):
+    data = list(samples(tmp_path))
+    for sample in data:  # one class that neither truth nor prediction holds
+        sample.gt_sem_seg.data[sample.gt_sem_seg.data == 2] = 1
+        sample.pred_sem_seg.data[sample.pred_sem_seg.data == 2] = 1
+    conditions = {'checkpoint': 'a.pth', 'tta': True, 'scales': [0.5, 1.0], 'flip': True}
+    options = {'split': 'val', 'out_dir': str(tmp_path), 'conditions': conditions}
+    figures = evaluate(MaskMetric(**options), data)
+    report = json.loads((tmp_path / 'mask_metric_val.json').read_text())
+    truth, found = (
+        np.concatenate([getattr(sample, name).data.flatten() for sample in data])
+        for name in ('gt_sem_seg', 'pred_sem_seg')
+    )
+    both = [
+        ((truth == k) & (found == k)).sum() / ((truth == k) | (found == k)).sum() for k in (0, 1)
+    ]
+    expected = {
+        'background': round(100 * both[0], 2), 'cat': round(100 * both[1], 2), 'dog': None
+    }  # fmt: skip
+    assert report.pop('IoU') == expected
+    assert report.pop('mIoU') == pytest.approx(50 * sum(both), abs=0.006)
+    assert report.pop('aAcc') == pytest.approx(figures['aAcc'], abs=0.006)
+    assert report.pop('mAcc') == pytest.approx(figures['mAcc'], abs=0.006)
+    assert report == {
+        'split': 'val', 'crf': 'none', 'pictures': 5, 'skipped': 0, 'unit': 'percent',
+        'conditions': conditions,
+    }  # fmt: skip
+
+
+def test_report_of_refined_masks_names_the_crf(tmp_path):
+    data = list(samples(tmp_path, 2))
+    figures = evaluate(MaskMetric(crf='deeplab', crf_workers=0, out_dir=str(tmp_path)), data)
+    report = json.loads((tmp_path / 'mask_metric_test.json').read_text())
+    assert report['crf'] == 'deeplab'
+    assert report['mIoU'] == pytest.approx(figures['mIoU'], abs=0.006)
+
+
+def test_predictions_are_filed_by_sample_id_with_the_palette(tmp_path):
+    data = list(samples(tmp_path, 3))
+    for sample, name in zip(data, ('a/same', 'b/same', None)):
+        sample.set_metainfo({'sample_id': name})
+    palette = [[0, 0, 0], [9, 8, 7], [1, 2, 3]]
+    metric = MaskMetric(output_dir=str(tmp_path / 'out'))
+    metric.dataset_meta = {'classes': CLASSES, 'palette': palette}
+    metric.process({}, [sample.to_dict() for sample in data])
+    for sample, name in zip(data, ('a/same', 'b/same', '2')):
+        path = tmp_path / 'out' / f'{name}.png'
+        assert np.array_equal(load_mask(path, 3), sample.pred_sem_seg.data[0])
+        with Image.open(path) as picture:
+            assert picture.getpalette()[:9] == [value for colour in palette for value in colour]
+    assert len([path for path in (tmp_path / 'out').rglob('*') if path.is_file()]) == 3
+
+
+@pytest.mark.parametrize('format_only', [True, False])
+def test_without_ground_truth_predictions_are_written_but_no_figures(tmp_path, format_only):
+    data = list(samples(tmp_path, 2))
+    if not format_only:
+        for sample in data:
+            del sample.gt_sem_seg
+    folders = {'out_dir': str(tmp_path / 'reports'), 'output_dir': str(tmp_path / 'out')}
+    assert evaluate(MaskMetric(format_only=format_only, **folders), data) == {}
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['0.png', '1.png']
+    assert not (tmp_path / 'reports').exists()
+
+
+def test_pictures_without_truth_are_counted_and_others_count_once(tmp_path):
+    data = list(samples(tmp_path, 3))
+    expected = evaluate(IoUMetric(), data[:2])
+    del data[2].gt_sem_seg
+    assert evaluate(MaskMetric(out_dir=str(tmp_path)), [data[0], *data]) == expected
+    report = json.loads((tmp_path / 'mask_metric_test.json').read_text())
+    assert (report['pictures'], report['skipped']) == (2, 1)
+    assert math.isclose(report['mIoU'], expected['mIoU'], abs_tol=0.006)
 
 
 def test_errors_name_the_picture(tmp_path):

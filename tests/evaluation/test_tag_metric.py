@@ -1,5 +1,6 @@
 """TagMetric against average precision by hand."""
 
+import json
 import math
 
 import pytest
@@ -11,8 +12,8 @@ from mmseg.structures import SegDataSample
 from mmppc.evaluation import TagMetric
 
 
-def evaluate(rows, classes=('background', 'cat', 'dog', 'cow')):
-    evaluator = Evaluator(TagMetric())
+def evaluate(rows, classes=('background', 'cat', 'dog', 'cow'), **options):
+    evaluator = Evaluator(TagMetric(**options))
     evaluator.dataset_meta = {'classes': classes}
     for number, (scores, tags) in enumerate(rows):
         sample = SegDataSample(metainfo={'sample_id': str(number)})
@@ -36,6 +37,16 @@ def test_average_precision_by_hand():
     assert found['tags/AP/dog'] == 100
     assert 'tags/AP/cow' not in found  # no picture shows one
     assert found['tags/mAP'] == pytest.approx(100 * (5 / 6 + 1) / 2, abs=0.006)
+
+
+def test_report_names_its_conditions(tmp_path):
+    rows = [([0.9, 0.1, 0.5], [1, 0, 0]), ([0.8, 0.7, 0.5], [0, 1, 0])]
+    conditions = {'scales': [1.0], 'flip': False}
+    evaluate(rows, split='val', out_dir=str(tmp_path), conditions=conditions)
+    assert json.loads((tmp_path / 'tag_metric_val.json').read_text()) == {
+        'split': 'val', 'mAP': 100.0, 'AP': {'cat': 100.0, 'dog': 100.0}, 'pictures': 2,
+        'unit': 'percent', 'conditions': conditions,
+    }  # fmt: skip
 
 
 def test_no_tags():

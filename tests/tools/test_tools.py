@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from PIL import Image
 
 from mmppc.utils import checkpoint, runner
@@ -108,6 +109,7 @@ def fail(capsys, monkeypatch, name, *arguments):
     monkeypatch.setattr(sys, 'argv', [f'{name}.py', *map(str, arguments)])
     monkeypatch.setenv('LOCAL_RANK', '0')
     spec.loader.exec_module(tool)
+    MMLogger._instance_dict.clear()  # a run of the same second would write to the former one's output
     with pytest.raises(SystemExit) as ended:
         tool.main()
     assert ended.value.code == 2
@@ -153,18 +155,10 @@ def test_missing_files_are_named(here, capsys, monkeypatch):
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU'),
         ),
         ('test', '--tta', '--tta needs tta_model and tta_pipeline'),
-        (
-            'test',
-            '--out=masks',
-            '--out: no metric of the config writes predictions (found TagMetric)',
-        ),
     ],
 )
 def test_options_that_the_config_cannot_serve(here, capsys, monkeypatch, tool, option, expected):
-    text = here.read_text(encoding='utf-8')
-    text = text.replace('tta_', 'unused_').replace(
-        "type='IoUMetric', iou_metrics=['mIoU']", "type='TagMetric'"
-    )
+    text = here.read_text(encoding='utf-8').replace('tta_', 'unused_')
     changed = here.with_name('changed.py')
     changed.write_text(text, encoding='utf-8')
     torch.save({}, 'empty.pth')

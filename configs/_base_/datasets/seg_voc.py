@@ -66,5 +66,5 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 # `--cfg-options test_evaluator.crf=deeplab` refines the predictions with the dense CRF.
-val_evaluator = dict(type='MaskMetric', iou_metrics=['mIoU'])
-test_evaluator = dict(type='MaskMetric', iou_metrics=['mIoU'], crf=None)
+val_evaluator = dict(type='MaskMetric', split='val', iou_metrics=['mIoU'])
+test_evaluator = dict(type='MaskMetric', split='val', iou_metrics=['mIoU'], crf=None)

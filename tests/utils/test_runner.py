@@ -1,0 +1,69 @@
+"""What the options of tools/test.py make of a config."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmppc.utils import runner
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(name):
+    return runner.read_config(str(ROOT / 'configs' / f'{name}.py'), work_dir='work')
+
+
+@pytest.mark.parametrize(
+    ('name', 'tta', 'expected'),
+    [
+        ('cam_voc', True, dict(scales=[0.5, 1.0, 1.5, 2.0], flip=True)),
+        ('cam_voc', False, dict(scales=[1.0], flip=False)),
+        ('ppc_seam_toy', True, dict(scales=[1.0, 1.5], flip=True)),
+        ('cam_laptop', True, dict(long_sides=[320, 512], flip=True)),
+        ('cam_laptop', False, dict(long_sides=[320], flip=False)),
+        (
+            'deeplab-largefov_resnet38_voc',
+            True,
+            dict(scales=[0.5, 0.75, 1.0, 1.25, 1.5, 1.75], flip=True),
+        ),
+    ],
+)
+def test_augmentation_is_that_of_the_pipeline(name, tta, expected):
+    cfg = read(name)
+    if tta:
+        runner.use_tta(cfg)
+    assert runner.augmentation(cfg.test_dataloader.dataset.pipeline) == expected
+
+
+def test_metrics_that_report_get_folder_conditions_and_split():
+    cfg = read('cam_toy')
+    cfg.test_evaluator[0].split = 'other'
+    cfg.test_evaluator[0].conditions = dict(tta='given')
+    runner.use_reports(cfg, dict(tta=True, flip=True))
+    seeds, tags = cfg.test_evaluator
+    assert seeds.conditions == dict(tta='given', flip=True)
+    assert tags.conditions == dict(tta=True, flip=True)
+    assert seeds.out_dir == tags.out_dir == 'work'
+    assert seeds.split == tags.split == 'other'
+
+    cfg = read('deeplab-largefov_resnet38_toy')
+    runner.use_reports(cfg, dict(tta=False))
+    assert cfg.test_evaluator.split == 'val'
+    assert cfg.test_evaluator.out_dir == 'work'
+    assert cfg.test_evaluator.conditions == dict(tta=False)
+
+    cfg = Config(dict(work_dir='work', test_evaluator=dict(type='IoUMetric')))
+    runner.use_reports(cfg, dict(tta=False))
+    assert cfg.test_evaluator == dict(type='IoUMetric')
+
+
+def test_predictions_are_written_whatever_the_metrics():
+    cfg = read('deeplab-largefov_resnet38_toy')
+    runner.use_out_dir(cfg, 'out')
+    assert cfg.test_evaluator.output_dir == 'out'
+    cfg = read('cam_toy')
+    runner.use_out_dir(cfg, 'out')
+    assert [item.type for item in cfg.test_evaluator] == ['SeedMetric', 'TagMetric', 'MaskMetric']
+    assert cfg.test_evaluator[-1].output_dir == 'out'
+    assert cfg.test_evaluator[-1].format_only
