@@ -28,6 +28,7 @@ default_hooks = dict(
     visualization=dict(type='SegVisualizationHook'),
     random_state=dict(type='RandomStateHook'),
     class_count=dict(type='ClassCountHook'),
+    sync_norms=dict(type='SyncNormsHook'),
 )
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='visualizer')

@@ -4,5 +4,12 @@ from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmppc.hooks.class_count_hook import ClassCountHook
 from mmppc.hooks.random_state_hook import RandomStateHook
 from mmppc.hooks.seed_generation_hook import SeedGenerationHook
+from mmppc.hooks.sync_norms_hook import SyncNormsHook
 
-__all__ = ['CheckpointFitHook', 'ClassCountHook', 'RandomStateHook', 'SeedGenerationHook']
+__all__ = [
+    'CheckpointFitHook',
+    'ClassCountHook',
+    'RandomStateHook',
+    'SeedGenerationHook',
+    'SyncNormsHook',
+]
