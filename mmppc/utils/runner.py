@@ -247,12 +247,20 @@ def use_checkpoint_check(cfg: Config, *, strict: bool) -> None:
 
 
 def use_show_dir(cfg: Config, folder: str) -> None:
-    """Draw every prediction into ``folder``."""
+    """Draw every prediction into ``folder``, of pictures with a finished seed too."""
+    if cfg.get('launcher', 'none') != 'none':
+        raise ValueError(
+            f'--show-dir draws in one process, expected --launcher none, found {cfg.launcher}: the '
+            'pictures of the other ranks would be missing'
+        )
     hook = cfg.default_hooks.get('visualization')
     if hook is None:
         raise ValueError('--show-dir needs default_hooks.visualization in the config')
     hook.draw = True
     cfg.visualizer.save_dir = folder
+    for item in cfg.get('custom_hooks') or []:
+        if item['type'] == 'SeedGenerationHook':
+            item['overwrite'] = True  # it would leave only unfinished pictures to the test
 
 
 def use_out_dir(cfg: Config, folder: str) -> None:

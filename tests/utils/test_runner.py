@@ -67,3 +67,20 @@ def test_predictions_are_written_whatever_the_metrics():
     assert [item.type for item in cfg.test_evaluator] == ['SeedMetric', 'TagMetric', 'MaskMetric']
     assert cfg.test_evaluator[-1].output_dir == 'out'
     assert cfg.test_evaluator[-1].format_only
+
+
+def test_drawing_runs_pictures_with_finished_seeds_again():
+    cfg = read('cam_toy')
+    runner.use_show_dir(cfg, 'shown')
+    hook = next(item for item in cfg.custom_hooks if item.type == 'SeedGenerationHook')
+    assert hook.overwrite
+    assert cfg.default_hooks.visualization.draw
+    assert cfg.visualizer.save_dir == 'shown'
+    runner.use_show_dir(read('deeplab-largefov_resnet38_toy'), 'shown')  # no such hook
+
+
+def test_drawing_is_refused_where_ranks_share_the_pictures():
+    cfg = read('cam_toy')
+    cfg.launcher = 'pytorch'
+    with pytest.raises(ValueError, match=r'--show-dir draws in one process, .* found pytorch'):
+        runner.use_show_dir(cfg, 'shown')
