@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from mmppc.utils.worker_pool import WorkerPool, default_workers
 
 REPORT = 'masks.json'
 _CHUNK = 4
+_LINES = 25
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def make_pseudo_masks(
         threshold_source: Where the threshold came from, for the record.
         workers: Processes; None for one a CPU, 0 to work in this one.
         overwrite: Make all masks again.
-        progress: Show a progress bar.
+        progress: Show a progress bar; where the output is no terminal, log lines ``masks 12/300``.
 
     Returns:
         What ``masks.json`` holds: ``threshold``, ``threshold_source``, ``crf``, ``classes``,
@@ -134,8 +136,7 @@ def make_pseudo_masks(
     tasks = [task for task in todo if not task[1] or task[0].truth_path]
     with WorkerPool(_useful_workers(workers, tasks)) as pool:
         results = pool.imap(partial(_make_mask, job), tasks, chunk=_CHUNK)
-        shown = track(results, 'masks', total=len(tasks), disable=not progress)
-        for counts in shown:
+        for counts in _shown(results, len(tasks)) if progress else results:
             confusion += 0 if counts is None else counts
     report |= {'written': written, **_figures(confusion, classes, evaluated), 'complete': True}
     _write_report(job, report)
@@ -182,6 +183,18 @@ def _make_mask(job: _Job, task: tuple[PictureRecord, bool]) -> np.ndarray | None
         return label_confusion(truth, mask, num_classes)
     except ValueError as error:
         raise ValueError(f'{record.truth_path}: {error}') from error
+
+
+def _shown(results: Iterable, total: int) -> Iterator:
+    """The results, with a progress bar or lines of the log every few percent."""
+    if sys.stdout.isatty():
+        yield from track(results, 'masks', total=total)
+        return
+    step = -(-total // _LINES)
+    for number, result in enumerate(results, start=1):
+        yield result
+        if number % step == 0 or number == total:
+            print_log(f'masks {number}/{total}', logger='current')
 
 
 def _checked_job(

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-STEP = re.compile(r'Iter\((?:train|test|val)\) \[\s*(\d+)/(\d+)\]')
+STEP = re.compile(r'(?:Iter\((?:train|test|val)\) \[\s*|masks )(\d+)/(\d+)')
+"""A step in the log of a training or test by MMEngine, or of :func:`make_pseudo_masks`."""
 
 
 def run_stage(title: str, command: Sequence[str], log_file: Path) -> None:
-    """Run a command whose MMEngine log drives a progress bar; everything it prints goes to a file.
+    """Run a command whose log drives a progress bar; everything it prints goes to a file.
 
     Args:
         title: Shown beside the bar.
@@ -21,7 +22,7 @@ def run_stage(title: str, command: Sequence[str], log_file: Path) -> None:
         log_file: Where the output goes; its folder is created.
 
     Raises:
-        RuntimeError: The command failed; the message has its last lines and the log's place.
+        ChildProcessError: The command failed; the message has its last lines and the log's place.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, 'PYTHONUNBUFFERED': '1'}
@@ -51,7 +52,7 @@ def run_stage(title: str, command: Sequence[str], log_file: Path) -> None:
         if code == 0:
             bar.update(bar.total - bar.n)
     if code:
-        raise RuntimeError(
+        raise ChildProcessError(
             f'{title}: the command ended with code {code}\n  {" ".join(command)}\n'
             f'Its last lines, all are in {log_file}:\n{"".join(tail)}'
         )

@@ -15,6 +15,7 @@ from mmppc.functional.dense_crf import crf_from_labels
 from mmppc.functional.sweep import confusion_iou, sweep_confusion, sweep_histogram
 from mmppc.pipeline import PictureRecord, make_pseudo_masks
 from mmppc.pipeline.masks import seed_labels
+from mmppc.pipeline.stage_process import STEP
 from mmppc.storage import Seed, load_mask, load_seed, save_mask, save_seed
 
 CLASSES = ('background', 'cat', 'dog')
@@ -153,6 +154,19 @@ def test_the_truth_is_not_taken_for_pseudo_masks(world, tmp_path):
     with pytest.raises(FileExistsError, match=r'truth: holds masks but no masks\.json'):
         make(world, tmp_path, out_dir=tmp_path / 'truth')
     assert (tmp_path / 'truth/set/0.png').read_bytes() == before
+
+
+def test_progress_is_logged_where_there_is_no_terminal(world, tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr('mmppc.pipeline.masks.print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr('mmppc.pipeline.masks._LINES', 3)
+    make(world, tmp_path)
+    assert len(lines) == 1
+    make(world, tmp_path, overwrite=True, progress=True)
+    assert lines[2:] == ['masks 2/4', 'masks 4/4']
+    assert all(STEP.search(line) for line in lines[2:])
+    make(world[3:], tmp_path, progress=True)  # finished, and no truth to compare with
+    assert len(lines) == 5
 
 
 def test_without_truth(world, tmp_path):
