@@ -75,6 +75,8 @@ setup(
         'pillow>=10.1',
         'opencv-python>=4.8',
         'tqdm>=4.66',
+        'rich>=13',
+        'prettytable>=3.9',
     ],
     extras_require=extras,
     classifiers=[

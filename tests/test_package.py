@@ -1,6 +1,9 @@
 """Importing the package: silence, registration, and one message when something is missing."""
 
+import ast
 import os
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +53,31 @@ for registry, name in (
 """
     done = run_python(code)
     assert (done.stdout, done.stderr, done.returncode) == ('', '', 0)
+
+
+def test_every_import_is_of_a_package_that_is_installed(monkeypatch):
+    import setuptools
+
+    given = {}
+    monkeypatch.setattr(setuptools, 'setup', given.update)
+    runpy.run_path(str(ROOT / 'setup.py'))
+    required = [*given['install_requires'], *given['extras_require']['all']]
+    names = {re.split(r'[<>=]', item)[0] for item in required}
+    distributions = {
+        'PIL': 'pillow', 'cv2': 'opencv-python', 'mmcv': 'onedl-mmcv', 'mmengine': 'onedl-mmengine',
+        'mmpretrain': 'onedl-mmpretrain', 'mmseg': 'onedl-mmsegmentation', 'pydensecrf': 'pydensecrf2',
+    }  # fmt: skip
+    imported = set()
+    for path in (ROOT / 'mmppc').rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module)
+    packages = {name.split('.')[0] for name in imported} - set(sys.stdlib_module_names) - {'mmppc'}
+    assert len(packages) > 5
+    missing = {distributions.get(name, name.replace('_', '-')) for name in packages} - names
+    assert not missing
 
 
 def test_one_message_names_every_missing_package_and_the_command():
