@@ -26,10 +26,14 @@ class BatchedTTAModel(BaseTTAModel):
                 key: [item for index in group for item in value[index]]
                 for key, value in data.items()
             }
-            samples = self.module.test_step(joined)
+            samples = self.predict_variants(joined)
             number = len(samples) // len(group)
             merged += [samples[k * number : (k + 1) * number] for k in range(len(group))]
         return self.merge_preds([list(variants) for variants in zip(*merged)])
+
+    def predict_variants(self, data: dict[str, list]) -> list[SegDataSample]:
+        """What :meth:`merge_preds` needs of a batch of equal size, ``inputs[k]``."""
+        return self.module.test_step(data)
 
 
 @MODELS.register_module()
@@ -39,14 +43,20 @@ class CAMTTAModel(BatchedTTAModel):
     Wraps a :class:`CAMSegmentor`; the predictions have the same form as its own.
     """
 
+    def predict_variants(self, data: dict[str, list]) -> list[SegDataSample]:
+        """Raw maps only: normalising each variant would be in vain."""
+        return self.module.predict_raw(**self.module.data_preprocessor(data, False))
+
     def merge_preds(self, data_samples_list: list[list[SegDataSample]]) -> list[SegDataSample]:
         """Merge each picture's variants, a list per picture."""
         merged = []
         for variants in data_samples_list:
             sample = variants[0]
             raw = torch.stack([variant.raw_cams.data for variant in variants]).sum(dim=0)
-            scores = torch.stack([variant.pred_tags.score for variant in variants]).mean(dim=0)
-            merged.append(self.module.finish(sample, raw, sample.pred_tags.label, scores))
+            sample.raw_cams = PixelData(data=raw)
+            scores = torch.stack([variant.pred_tags.score for variant in variants])
+            sample.pred_tags.score = scores.mean(dim=0)
+            merged.append(self.module.finish(sample))
         return merged
 
 

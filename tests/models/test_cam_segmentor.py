@@ -178,27 +178,40 @@ def test_merging_adds_the_variants_and_normalises_once() -> None:
     torch.testing.assert_close(merged.seg_logits.data[1:3], expected, atol=1e-5, rtol=0)
 
 
-def test_variants_of_one_size_run_in_one_batch() -> None:
-    model = build().eval()
-    calls = []
-    model.test_step = lambda data: (
-        calls.append(len(data['inputs']))
-        or [
-            model.predict(picture[None], [sample])[0]
-            for picture, sample in zip(data['inputs'], data['data_samples'])
-        ]
-    )
+@pytest.mark.parametrize('tagged', [True, False])
+def test_variants_of_one_size_run_in_one_batch_and_are_finished_once(
+    monkeypatch: pytest.MonkeyPatch, tagged: bool
+) -> None:
+    preprocessor = dict(type='mmseg.SegDataPreProcessor', test_cfg=dict(size_divisor=1))
+    model = build(data_preprocessor=preprocessor).eval()
     wrapper = MODELS.build(dict(type='CAMTTAModel', module=model))
     inputs, samples = batch(1)
+    if not tagged:
+        del samples[0].gt_tags
+    mirrored = samples[0].clone()
+    mirrored.set_metainfo(dict(flip=True, flip_direction='horizontal'))
     small = F.interpolate(inputs, scale_factor=0.5)[0]
     data = {
         'inputs': [[inputs[0]], [inputs[0].flip(-1)], [small]],
-        'data_samples': [[samples[0].clone()] for _ in range(3)],
+        'data_samples': [[samples[0].clone()], [mirrored.clone()], [samples[0].clone()]],
     }
-    for sample in data['data_samples']:
-        sample[0].gt_tags = samples[0].gt_tags
-    assert len(wrapper.test_step(data)) == 1
-    assert calls == [2, 1]
+    variants = [
+        model.predict(picture[None], [sample.clone()])[0]
+        for [picture], [sample] in zip(*data.values())
+    ]
+    expected = wrapper.merge_preds([variants])[0]
+
+    sizes, finished = [], []
+    extract_feat, finish = model.extract_feat, model.finish
+    monkeypatch.setattr(model, 'extract_feat', lambda x: sizes.append(len(x)) or extract_feat(x))
+    monkeypatch.setattr(model, 'finish', lambda *x: finished.append(1) or finish(*x))
+    (merged,) = wrapper.test_step(data)
+    assert sizes == [2, 1]
+    assert len(finished) == 1
+    for name in ('raw_cams', 'seg_logits', 'pred_sem_seg'):
+        torch.testing.assert_close(merged.get(name).data, expected.get(name).data)
+    torch.testing.assert_close(merged.pred_tags.score, expected.pred_tags.score)
+    assert torch.equal(merged.pred_tags.label, expected.pred_tags.label)
 
 
 def test_logits_are_averaged() -> None:

@@ -164,21 +164,31 @@ class CAMSegmentor(BaseSegmentor):
 
         Returns:
             The samples with ``seg_logits`` (1+C, H, W): the threshold in channel 0, normalised scores in [0, 1] of
-            present classes, 0 for others; ``pred_sem_seg`` (1, H, W); ``pred_tags.score`` (C,) probabilities; and,
-            for merging, ``raw_cams`` (K, H, W) before normalisation of the classes in ``pred_tags.label`` (K,).
+            present classes, 0 for others; ``pred_sem_seg`` (1, H, W); and what :meth:`predict_raw` writes.
+        """
+        return [self.finish(sample) for sample in self.predict_raw(inputs, data_samples)]
+
+    def predict_raw(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """The part of :meth:`predict` that each scale and flip needs; :meth:`finish` does the rest once.
+
+        Returns:
+            The samples with ``pred_tags.score`` (C,) probabilities, ``pred_tags.label`` (K,) the channels to predict,
+            and ``raw_cams`` (K, H, W), their maps before normalisation at the picture's original size.
         """
         view = self.forward_view(inputs, project=False)
         maps = self._activate(view)
         scores = pool_maps(view.logits)[:, 1:].sigmoid()
-        size = (inputs.shape[-2], inputs.shape[-1])
         if data_samples is None:
             data_samples = [
-                SegDataSample(metainfo=dict(ori_shape=size, img_shape=size)) for _ in maps
+                SegDataSample(metainfo=dict(ori_shape=view.size, img_shape=view.size)) for _ in maps
             ]
         for sample, sample_maps, score in zip(data_samples, maps, scores):
             classes = self._classes(sample, score)
-            raw = self._to_picture(sample_maps[classes], sample, size)
-            self.finish(sample, raw, classes, score)
+            raw = self._to_picture(sample_maps[classes], sample, view.size)
+            sample.pred_tags = LabelData(score=score, label=classes)
+            sample.raw_cams = PixelData(data=raw)
         return data_samples
 
     def _classes(self, sample: SegDataSample, score: Tensor) -> Tensor:
@@ -206,10 +216,9 @@ class CAMSegmentor(BaseSegmentor):
         )
         return maps[0]
 
-    def finish(
-        self, sample: SegDataSample, raw: Tensor, classes: Tensor, tag_scores: Tensor
-    ) -> SegDataSample:
-        """Normalise maps (K, H, W) of the channels ``classes`` (K,) and write the prediction into the sample."""
+    def finish(self, sample: SegDataSample) -> SegDataSample:
+        """Write the prediction into a sample of :meth:`predict_raw`: its normalised maps and their argmax."""
+        raw, classes = sample.raw_cams.data, sample.pred_tags.label
         normalised = raw
         if len(raw):
             if self.test_cfg['normalize'] == 'min_max':
@@ -218,18 +227,17 @@ class CAMSegmentor(BaseSegmentor):
                 positive = raw.relu()
                 normalised = positive / (positive.amax(dim=(-2, -1), keepdim=True) + 1e-5)
         if 'gt_tags' not in sample:
-            found = tag_scores > self.test_cfg['tag_threshold']
-            found[tag_scores.argmax()] = True
+            scores = sample.pred_tags.score
+            found = scores > self.test_cfg['tag_threshold']
+            found[scores.argmax()] = True
             normalised = normalised * found[classes - 1][:, None, None]
         seg_logits = raw.new_zeros(self.num_classes, *raw.shape[-2:])
         seg_logits[0] = self.test_cfg['threshold']
         seg_logits[classes] = normalised
         sample.set_data(
             dict(
-                raw_cams=PixelData(data=raw),
                 seg_logits=PixelData(data=seg_logits),
                 pred_sem_seg=PixelData(data=seg_logits.argmax(dim=0, keepdim=True)),
-                pred_tags=LabelData(score=tag_scores, label=classes),
             )
         )
         return sample
