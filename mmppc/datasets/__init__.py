@@ -13,6 +13,7 @@ from mmppc.datasets.transforms import (
     RandomHSVShift,
     RandomResizeLong,
     RandomScale,
+    ResizeByScale,
 )
 from mmppc.datasets.voc import VOC_CLASSES, voc_palette
 
@@ -26,6 +27,7 @@ __all__ = [
     'RandomHSVShift',
     'RandomResizeLong',
     'RandomScale',
+    'ResizeByScale',
     'SeededSampler',
     'TaggedImageDataset',
     'draw_toy_set',

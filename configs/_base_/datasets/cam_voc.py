@@ -23,10 +23,7 @@ tta_pipeline = [
     dict(
         type='TestTimeAug',
         transforms=[
-            [
-                dict(type='Resize', scale_factor=scale, backend='pillow', interpolation='bicubic')
-                for scale in scales
-            ],
+            [dict(type='ResizeByScale', scale=scale) for scale in scales],
             [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
             [dict(type='LoadIndexMask')],
             [dict(type='PackTaggedInputs')],

@@ -8,6 +8,7 @@ from mmppc.datasets.transforms.random_crop_pad import RandomCropPad
 from mmppc.datasets.transforms.random_hsv_shift import RandomHSVShift
 from mmppc.datasets.transforms.random_resize_long import RandomResizeLong
 from mmppc.datasets.transforms.random_scale import RandomScale
+from mmppc.datasets.transforms.resize_by_scale import ResizeByScale
 
 __all__ = [
     'LoadIndexMask',
@@ -18,4 +19,5 @@ __all__ = [
     'RandomHSVShift',
     'RandomResizeLong',
     'RandomScale',
+    'ResizeByScale',
 ]

@@ -12,6 +12,7 @@ from mmppc.datasets import (
     RandomCropPad,
     RandomHSVShift,
     RandomResizeLong,
+    ResizeByScale,
 )
 
 
@@ -63,6 +64,26 @@ def test_resize_long_is_anti_aliased_bicubic_and_nearest_for_masks():
     assert np.array_equal(results['img'], np.asarray(expected))
     # Sampled at the pixels' centres: 4 to 1, so the third of each four.
     assert np.array_equal(results['gt_seg_map'], mask[2::4, 2::4])
+
+
+@pytest.mark.parametrize(
+    ('scale', 'size'), [(0.5, (166, 188)), (1.0, (333, 375)), (1.5, (500, 562))]
+)
+def test_resize_by_scale_rounds_as_published(scale, size):
+    image = picture(333, 375)
+    results = ResizeByScale(scale)({'img': image, 'ori_shape': (333, 375)})
+    expected = Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC)
+    assert np.array_equal(results['img'], expected)
+    assert results['img_shape'] == size
+    assert results['scale_factor'] == (size[1] / 375, size[0] / 333)
+    assert results['ori_shape'] == (333, 375)
+
+
+def test_resize_by_scale_arguments():
+    assert ResizeByScale(0.1)({'img': picture(3, 20)})['img'].shape == (1, 2, 3)
+    for scale in (0, -1, float('nan')):
+        with pytest.raises(ValueError, match=f'ResizeByScale: scale={scale}, expected'):
+            ResizeByScale(scale)
 
 
 def test_resize_long_arguments():
