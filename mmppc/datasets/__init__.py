@@ -1,5 +1,6 @@
 """Where pictures, tags and masks come from."""
 
+from mmppc.datasets.picture_backend import PictureBackend
 from mmppc.datasets.seeded_sampler import SeededSampler
 from mmppc.datasets.tagged_image_dataset import TaggedImageDataset
 from mmppc.datasets.tags import load_tags
@@ -23,6 +24,7 @@ __all__ = [
     'LoadPicture',
     'PILColorJitter',
     'PackTaggedInputs',
+    'PictureBackend',
     'RandomCropPad',
     'RandomHSVShift',
     'RandomResizeLong',

@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from mmcv.transforms import Compose
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.apis import MMSegInferencer
+from PIL import Image
 
 from mmppc.utils import runner
 
@@ -11,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def read(name):
-    return runner.read_config(str(ROOT / 'configs' / f'{name}.py'), work_dir='work')
+    cfg = runner.read_config(str(ROOT / 'configs' / f'{name}.py'), work_dir='work')
+    init_default_scope(cfg.default_scope)
+    return cfg
 
 
 @pytest.mark.parametrize(
@@ -84,3 +92,33 @@ def test_drawing_is_refused_where_ranks_share_the_pictures():
     cfg.launcher = 'pytorch'
     with pytest.raises(ValueError, match=r'--show-dir draws in one process, .* found pytorch'):
         runner.use_show_dir(cfg, 'shown')
+
+
+@pytest.mark.parametrize('tta', [False, True])
+@pytest.mark.parametrize('name', ['resnet38_toy', 'resnet38_voc', 'efficientnet-lite0_laptop'])
+def test_a_truncated_picture_is_named_whatever_the_pipeline(tmp_path, capsys, name, tta):
+    path = tmp_path / 'cut.jpg'
+    noise = np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    cfg = read(f'deeplab-largefov_{name}')
+    if tta:
+        runner.use_tta(cfg)
+    pipeline = Compose(cfg.test_dataloader.dataset.pipeline)
+    assert pipeline({'img_path': str(path)})
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SystemExit), runner.user_errors():
+        pipeline({'img_path': str(path)})
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith(f'error: {path}: not a picture that can be read, or truncated')
+
+
+def test_the_inferencer_of_mmseg_finds_its_loader_and_reads_as_testing_does(tmp_path):
+    path = str(tmp_path / 'a.png')
+    noise = np.random.default_rng(0).integers(256, size=(32, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    cfg = read('deeplab-largefov_resnet38_toy')
+    expected = Compose(cfg.test_pipeline)({'img_path': path})['inputs']
+    pipeline = MMSegInferencer._init_pipeline(MMSegInferencer.__new__(MMSegInferencer), cfg)
+    for given in (path, noise[..., ::-1].copy()):
+        assert torch.equal(pipeline(given)['inputs'], expected)

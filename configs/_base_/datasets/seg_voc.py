@@ -15,7 +15,8 @@ train_pipeline = [
     dict(type='PackTaggedInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),  # the stock loader, which MMSegInferencer looks for
+    # LoadPicture under the name that MMSegInferencer looks for.
+    dict(type='LoadImageFromFile', backend_args=dict(backend='picture')),
     dict(type='LoadIndexMask'),
     dict(type='PackTaggedInputs'),
 ]

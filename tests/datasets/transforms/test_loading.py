@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from mmppc.datasets import LoadIndexMask, LoadPicture, voc_palette
@@ -107,6 +108,32 @@ def test_files_that_cannot_be_read(tmp_path):
             path.write_bytes(content)
             with pytest.raises(ValueError, match=rf'{name}: not a picture .* truncated or damaged'):
                 load(path)
+
+
+@pytest.mark.parametrize('name', ['turned.jpg', 'deep.png', 'alpha.png', 'missing.jpg', 'cut.jpg'])
+def test_the_stock_loader_reads_as_ours_does(tmp_path, name):
+    draw = np.random.default_rng(0)
+    noise = draw.integers(256, size=(37, 51, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored turned by 90 degrees
+    Image.fromarray(noise).save(tmp_path / 'turned.jpg', exif=exif)
+    deep = draw.integers(1 << 16, size=(37, 51), dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / 'deep.png')
+    Image.fromarray(np.dstack([noise, noise[..., 0]])).save(tmp_path / 'alpha.png')
+    (tmp_path / 'cut.jpg').write_bytes((tmp_path / 'turned.jpg').read_bytes()[:1500])
+    stock = dict(type='LoadImageFromFile', backend_args=dict(backend='picture'))
+    outcomes = []
+    for loader in (LoadPicture(), TRANSFORMS.build(stock)):
+        try:
+            outcomes.append(loader({'img_path': str(tmp_path / name)}))
+        except (ValueError, OSError) as error:
+            outcomes.append((type(error), str(error)))
+    if name in ('missing.jpg', 'cut.jpg'):
+        assert outcomes[0] == outcomes[1]
+        assert name in outcomes[1][1]
+    else:
+        assert np.array_equal(outcomes[0]['img'], outcomes[1]['img'])
+        assert outcomes[0]['ori_shape'] == outcomes[1]['ori_shape']
 
 
 # ---- masks ----
