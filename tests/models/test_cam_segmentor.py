@@ -152,6 +152,21 @@ def test_unknown_tags_are_predicted() -> None:
     assert present[prediction.pred_tags.score.argmax()]
 
 
+@pytest.mark.parametrize('pool', ['upsampled', 'mean'])
+def test_tags_are_scored_by_the_average_that_they_are_trained_with(pool: str) -> None:
+    model = build(losses=dict(tags=dict(type='TagClassificationLoss', pool=pool))).eval()
+    inputs, samples = batch()
+    logits = model.forward_view(inputs).logits
+    maps = resize_maps(logits, inputs.shape[-2:]) if pool == 'upsampled' else logits
+    expected = maps.mean(dim=(2, 3))[:, 1:].sigmoid()
+    scores = torch.stack([sample.pred_tags.score for sample in model.predict(inputs, samples)])
+    torch.testing.assert_close(scores, expected)
+    tags = torch.stack([sample.gt_tags.label for sample in samples])
+    view = ViewOutput(logits=logits, size=(64, 64))
+    loss = F.binary_cross_entropy(scores, tags)
+    torch.testing.assert_close(loss, model.losses['tags']([view], tags)['loss_tags'])
+
+
 def test_flipped_input_gives_the_flipped_back_prediction() -> None:
     model = build().eval()
     inputs, samples = batch(1)

@@ -71,6 +71,9 @@ class CAMSegmentor(BaseSegmentor):
         self.losses = nn.ModuleDict(
             {name: MODELS.build(loss) for name, loss in losses.items() if loss}
         )
+        self.pools_upsampled = any(
+            getattr(loss, 'pool', None) == 'upsampled' for loss in self.losses.values()
+        )
         self.num_classes = self.decode_head.num_classes
         self.test_cfg = {**TEST_DEFAULTS, **(test_cfg or {})}
         for key, value in self.test_cfg.items():
@@ -174,12 +177,15 @@ class CAMSegmentor(BaseSegmentor):
         """The part of :meth:`predict` that each scale and flip needs; :meth:`finish` does the rest once.
 
         Returns:
-            The samples with ``pred_tags.score`` (C,) probabilities, ``pred_tags.label`` (K,) the channels to predict,
-            and ``raw_cams`` (K, H, W), their maps before normalisation at the picture's original size.
+            The samples with ``pred_tags.score`` (C,) probabilities, of the average of the maps that tags are trained
+            with (``pool`` of the loss); ``pred_tags.label`` (K,) the channels to predict; and ``raw_cams`` (K, H, W),
+            their maps before normalisation at the picture's original size.
         """
         view = self.forward_view(inputs, project=False)
         maps = self._activate(view)
-        scores = pool_maps(view.logits)[:, 1:].sigmoid()
+        scores = pool_maps(view.logits, view.size if self.pools_upsampled else None)[
+            :, 1:
+        ].sigmoid()
         if data_samples is None:
             data_samples = [
                 SegDataSample(metainfo=dict(ori_shape=view.size, img_shape=view.size)) for _ in maps
