@@ -41,5 +41,10 @@ model = dict(
     test_cfg=dict(mode='whole'),
 )
 tta_model = dict(type='LogitTTAModel')
-optim_wrapper = dict(optimizer=dict(lr=0.005))
+optim_wrapper = dict(optimizer=dict(lr=0.002))
+max_iters = 272  # 4 epochs of 539 pictures in batches of 8
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=max_iters + 1, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=50))

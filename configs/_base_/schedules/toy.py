@@ -1,5 +1,5 @@
-# 20 epochs of 300 pictures in batches of 16.
-max_iters = 375
+# 16 epochs of 300 pictures in batches of 16.
+max_iters = 300
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-2))
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=max_iters + 1, by_epoch=False)
