@@ -14,7 +14,7 @@ from mmseg.registry import DATASETS
 from prettytable import PrettyTable
 
 import mmppc  # noqa: F401
-from mmppc.pipeline.masks import REPORT, make_pseudo_masks, picture_records
+from mmppc.refinement.masks import REPORT, make_pseudo_masks, picture_records
 from mmppc.utils.runner import read_config, user_errors
 
 STAGE_KEYS = ('seed_dir', 'out_dir', 'threshold', 'threshold_from', 'crf', 'workers')

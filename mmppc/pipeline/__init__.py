@@ -1,5 +1,1 @@
-"""Stages between the networks."""
-
-from mmppc.pipeline.masks import PictureRecord, make_pseudo_masks, picture_records
-
-__all__ = ['PictureRecord', 'make_pseudo_masks', 'picture_records']
+"""Several stages in a row: a process with a progress bar for each, and a sheet of what they made."""

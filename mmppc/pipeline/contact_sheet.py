@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mmppc.pipeline.masks import seed_labels
+from mmppc.refinement.masks import seed_labels
 from mmppc.storage.atomic import atomic_write
 from mmppc.storage.masks import load_mask
 from mmppc.storage.pictures import read_picture

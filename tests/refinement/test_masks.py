@@ -13,9 +13,9 @@ from PIL import Image
 
 from mmppc.functional.dense_crf import crf_from_labels
 from mmppc.functional.sweep import confusion_iou, sweep_confusion, sweep_histogram
-from mmppc.pipeline import PictureRecord, make_pseudo_masks
-from mmppc.pipeline.masks import seed_labels
 from mmppc.pipeline.stage_process import STEP
+from mmppc.refinement import PictureRecord, make_pseudo_masks
+from mmppc.refinement.masks import seed_labels
 from mmppc.storage import Seed, load_mask, load_seed, save_mask, save_seed
 
 CLASSES = ('background', 'cat', 'dog')
@@ -158,8 +158,8 @@ def test_the_truth_is_not_taken_for_pseudo_masks(world, tmp_path):
 
 def test_progress_is_logged_where_there_is_no_terminal(world, tmp_path, monkeypatch):
     lines = []
-    monkeypatch.setattr('mmppc.pipeline.masks.print_log', lambda text, **_: lines.append(text))
-    monkeypatch.setattr('mmppc.pipeline.masks._LINES', 3)
+    monkeypatch.setattr('mmppc.refinement.masks.print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr('mmppc.refinement.masks._LINES', 3)
     make(world, tmp_path)
     assert len(lines) == 1
     make(world, tmp_path, overwrite=True, progress=True)
