@@ -9,10 +9,10 @@ from mmppc.functional.affinity import (
     boundary_affinity,
     feature_affinity,
     neighbour_offsets,
-    pair_labels,
     pair_mask,
     path_cells,
 )
+from tests.reference.affinity import gathered_boundary_affinity, gathered_feature_affinity
 
 
 def test_offsets_of_psa_and_irn() -> None:
@@ -55,14 +55,32 @@ def test_affinities_by_their_definition(size: tuple[int, int]) -> None:
                 assert float(open_way[index, y, x]) == pytest.approx(1 - strongest, abs=1e-12)
 
 
-def test_pair_labels_of_the_reference() -> None:
-    labels = torch.zeros(56, 56, dtype=torch.long)
-    labels[10:30, 8:26] = 1
-    labels[20:44, 30:50] = 2
-    labels[0:6] = 255
-    labels[27:33, 20:40] = 255
-    kinds = pair_labels(labels, neighbour_offsets(5), border='published')
-    assert [int(kind.sum()) for kind in kinds] == [39965, 20069, 9310]
+@pytest.mark.parametrize('radius', [3, 5])
+def test_values_and_gradients_of_the_published_form(radius: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    offsets = neighbour_offsets(radius)
+    features = torch.randn(2, 6, 11, 13, generator=generator, dtype=torch.float64)
+    edge = torch.rand(2, 11, 13, generator=generator, dtype=torch.float64)
+    mask = pair_mask(offsets, 11, 13, 'published')
+    for source, shifted, gathered in (
+        (features, feature_affinity, gathered_feature_affinity),
+        (edge, boundary_affinity, gathered_boundary_affinity),
+    ):
+        ours, theirs = source.clone().requires_grad_(), source.clone().requires_grad_()
+        found, expected = shifted(ours, offsets)[:, mask], gathered(theirs, offsets).flatten(1)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+        weight = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+        (found * weight).sum().backward()
+        (expected * weight).sum().backward()
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-13)
+
+
+def test_equal_edges_send_the_gradient_to_one_cell() -> None:
+    offsets = torch.tensor([[0, 3]])
+    edge = torch.full((1, 5), 0.5, requires_grad=True)
+    boundary_affinity(edge, offsets)[0, 0, 0].backward()
+    assert edge.grad is not None
+    assert edge.grad.tolist() == [[0, 0, 0, -1, 0]]
 
 
 def test_borders() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from mmppc.functional import random_walk as module
 from mmppc.functional.affinity import boundary_affinity, neighbour_offsets
-from mmppc.functional.random_walk import random_walk
+from mmppc.functional.random_walk import chebyshev_coefficients, random_walk, transition
 from tests.reference.walk import literal_walk
 
 GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'walks.npz')
@@ -35,6 +36,53 @@ def test_equals_the_dense_walk(size: tuple[int, int], log_steps: int) -> None:
     assert torch.isfinite(actual).all()
 
 
+def test_transition_is_the_dense_one_laid_out_in_order() -> None:
+    affinity = torch.rand(34, 6, 7, generator=torch.Generator().manual_seed(1)).double()
+    matrix = transition(affinity, OFFSETS, 2.0)
+    columns, starts = matrix.col_indices(), matrix.crow_indices()
+    for row in range(42):
+        part = columns[starts[row] : starts[row + 1]]
+        assert (part.diff() > 0).all()
+    dense = matrix.to_dense()
+    torch.testing.assert_close(dense.sum(1), torch.ones(42, dtype=torch.float64))
+    unit = torch.eye(42, dtype=torch.float64).reshape(42, 6, 7)
+    expected = literal_walk(unit, affinity, OFFSETS, 2.0, 0).flatten(1).t()
+    torch.testing.assert_close(dense, expected, rtol=0, atol=1e-14)
+
+
+def test_without_mkl_scipy_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    affinity, scores = torch.rand(34, 6, 7).double(), torch.rand(2, 6, 7).double()
+    expected = random_walk(scores, affinity, OFFSETS, beta=8, steps=5)
+    monkeypatch.setattr(module.torch.backends.mkl, 'is_available', lambda: False)
+    found = random_walk(scores, affinity, OFFSETS, beta=8, steps=5)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize('steps', [0, 1, 2, 7, 64, 256])
+def test_chebyshev_keeps_its_bound(steps: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    affinity = torch.rand(34, 9, 12, generator=generator).double()
+    scores = torch.rand(3, 9, 12, generator=generator).double()
+    expected = random_walk(scores, affinity, OFFSETS, beta=8, steps=steps)
+    matrix = transition(affinity, OFFSETS, 8.0).to_dense()
+    sums = 1 / matrix.diagonal()  # the diagonal was one
+    for tolerance in (1e-2, 1e-5):
+        found = random_walk(
+            scores, affinity, OFFSETS, beta=8, steps=steps, method='chebyshev', tolerance=tolerance
+        )
+        error, given = (found - expected).flatten(1), scores.flatten(1)
+        bound = tolerance * ((given**2 / sums).sum(1)).sqrt()
+        assert ((error**2 / sums).sum(1).sqrt() <= bound + 1e-12).all()
+
+
+def test_chebyshev_coefficients() -> None:
+    for steps in (1, 5, 64):
+        series = np.polynomial.chebyshev.Chebyshev(chebyshev_coefficients(steps, 0.0))
+        points = np.linspace(-1, 1, 41)
+        np.testing.assert_allclose(series(points), points**steps, atol=1e-12)
+    assert [len(chebyshev_coefficients(steps, 1e-5)) - 1 for steps in (64, 256)] == [34, 70]
+
+
 def test_no_step_changes_nothing() -> None:
     scores = torch.rand(2, 4, 5)
     affinity = torch.rand(len(OFFSETS), 4, 5)
@@ -60,3 +108,5 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         random_walk(torch.rand(2, 4, 4), torch.rand(34, 4, 5), OFFSETS, beta=8, steps=1)
     with pytest.raises(ValueError, match='negative'):
         random_walk(torch.rand(2, 4, 5), torch.rand(34, 4, 5), OFFSETS, beta=8, steps=-1)
+    with pytest.raises(ValueError, match='method'):
+        random_walk(torch.rand(2, 4, 5), torch.rand(34, 4, 5), OFFSETS, beta=8, steps=1, method='a')
