@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from mmppc.storage.atomic import atomic_write
+from mmppc.storage.npz_files import NpzFormat, read_npz, write_npz
 
-FORMAT = 'mmppc-seed'
-VERSION = 1
-_FIELDS = ('format', 'version', 'scores', 'classes', 'num_classes', 'meta')
+FORMAT = NpzFormat(
+    name='mmppc-seed',
+    version=1,
+    fields=('scores', 'classes', 'num_classes'),
+    noun='seed',
+    writer='SeedGenerationHook',
+    remedy='generate the seeds again',
+)
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,12 @@ def save_seed(
             f'{path}: scores span {scores.min()} .. {scores.max()}, expected finite values in [0, 1]'
         )
     order = np.argsort(classes)
-    with atomic_write(path) as file:
-        np.savez_compressed(
-            file,
-            format=np.array(FORMAT),
-            version=np.array(VERSION),
-            scores=half[order],
-            classes=classes[order].astype(np.int32),
-            num_classes=np.array(num_classes),
-            meta=np.array(json.dumps(dict(meta or {}))),
-        )
+    arrays = {
+        'scores': half[order],
+        'classes': classes[order].astype(np.int32),
+        'num_classes': np.array(num_classes),
+    }
+    write_npz(path, FORMAT, arrays, meta)
 
 
 def load_seed(path: str | os.PathLike) -> Seed:
@@ -101,33 +99,7 @@ def load_seed(path: str | os.PathLike) -> Seed:
         ValueError: If the file is broken, of another kind or a newer version, or inconsistent.
     """
     file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'{file}: no such seed')
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            found = {key: archive[key] for key in _FIELDS if key in archive}
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f'{file}: {_NOT_A_SEED} ({error})') from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f'{file}: {_NOT_A_SEED} ({error})') from error
-    return _parse(found, file)
-
-
-_NOT_A_SEED = (
-    'not a readable seed, expected an .npz that SeedGenerationHook wrote; '
-    'if it is damaged, delete it and generate the seeds again'
-)
-
-
-def _parse(found: dict[str, np.ndarray], file: Path) -> Seed:
-    missing = [key for key in _FIELDS if key not in found]
-    if missing or str(found['format']) != FORMAT:
-        raise ValueError(f'{file}: {_NOT_A_SEED} (found the fields {sorted(found)})')
-    if int(found['version']) != VERSION:
-        raise ValueError(
-            f'{file}: field version: found {int(found["version"])}, expected {VERSION}; '
-            'update mmppc or generate the seeds again'
-        )
+    found, meta = read_npz(file, FORMAT)
     scores, classes = found['scores'], found['classes'].astype(np.int64)
     if scores.ndim != 3 or classes.shape != (len(scores),) or scores.dtype != np.float16:
         raise ValueError(
@@ -136,7 +108,7 @@ def _parse(found: dict[str, np.ndarray], file: Path) -> Seed:
         )
     num_classes = int(found['num_classes'])
     _check_classes(classes, num_classes, file)
-    return Seed(scores.astype(np.float32), classes, num_classes, json.loads(str(found['meta'])))
+    return Seed(scores.astype(np.float32), classes, num_classes, meta)
 
 
 def _check_classes(classes: np.ndarray, num_classes: int, path: str | os.PathLike) -> None:
