@@ -44,3 +44,37 @@ def pseudo_labels(scores: Tensor, tags: Tensor, threshold: float) -> Tensor:
     foreground = scores[:, 1:] * tags[:, :, None, None].to(scores)
     background = torch.full_like(foreground[:, :1], threshold)
     return torch.cat([background, foreground], dim=1).argmax(dim=1)
+
+
+def background_score(
+    scores: Tensor, *, alpha: float | None = None, constant: float | None = None
+) -> Tensor:
+    """Score of the background, from the classes' scores or the same everywhere.
+
+    Args:
+        scores: Scores of the classes in a picture, (K, ...), in [0, 1]; values outside count as the nearest end.
+            K = 0, a picture without a tag, is all background.
+        alpha: The score is (1 - max over the classes) ** ``alpha`` (PSA, SEAM). The larger it is, the less background.
+        constant: The score, in [0, 1]. Exactly one of the two must be given.
+
+    Returns:
+        (...), of the dtype of ``scores``; 1 where K = 0 and ``alpha`` is given.
+
+    Raises:
+        ValueError: Both or none is given, or a value is out of range.
+
+    Examples:
+        >>> background_score(torch.tensor([[0.5, 0.0], [0.25, 1.0]]), alpha=2)
+        tensor([0.2500, 0.0000])
+    """
+    if alpha is None and constant is not None:
+        if not 0 <= constant <= 1:
+            raise ValueError(f'constant={constant}, expected 0 .. 1')
+        return scores.new_full(scores.shape[1:], constant)
+    if alpha is None or constant is not None:
+        raise ValueError(f'expected one of alpha and constant, got {alpha=}, {constant=}')
+    if not alpha > 0:
+        raise ValueError(f'alpha={alpha}, expected more than 0')
+    if not len(scores):
+        return scores.new_ones(scores.shape[1:])
+    return (1 - scores.amax(dim=0).clamp(0, 1)) ** alpha

@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from mmppc.functional.cam import min_max_normalize, pseudo_labels, with_background
+from mmppc.functional.cam import (
+    background_score,
+    min_max_normalize,
+    pseudo_labels,
+    with_background,
+)
 from tests.functional.golden import contrast_inputs
 from tests.reference.contrast import literal_confidences, literal_min_max
 
@@ -89,3 +94,38 @@ def test_with_background():
     tags = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
     assert with_background(tags).tolist() == [[1, 0, 1], [1, 0, 0]]
     assert with_background(tags).dtype == tags.dtype
+
+
+class TestBackgroundScore:
+    def test_values(self):
+        scores = torch.tensor([[[0.5, 0.0, 1.0]], [[0.25, 0.0, 0.1]]], dtype=torch.float64)
+        expected = torch.tensor([[0.5**4, 1.0, 0.0]], dtype=torch.float64)
+        torch.testing.assert_close(background_score(scores, alpha=4), expected)
+        expected = torch.tensor([[0.5**0.5, 1.0, 0.0]], dtype=torch.float64)
+        torch.testing.assert_close(background_score(scores, alpha=0.5), expected)
+
+    def test_constant(self):
+        score = background_score(torch.rand(3, 2, 4), constant=0.26)
+        assert torch.equal(score, torch.full((2, 4), 0.26))
+        assert torch.equal(background_score(torch.rand(0, 2, 4), constant=0.26), score)
+
+    def test_no_tag_is_all_background(self):
+        assert torch.equal(background_score(torch.rand(0, 2, 4), alpha=16), torch.ones(2, 4))
+
+    def test_out_of_range_scores_give_no_nan(self):
+        scores = torch.tensor([[1.0001, -1.0]])
+        assert background_score(scores, alpha=2.5).tolist() == [0, 1]
+
+    @pytest.mark.parametrize(
+        ('options', 'message'),
+        [
+            ({}, 'expected one of alpha and constant, got alpha=None, constant=None'),
+            ({'alpha': 4, 'constant': 0.2}, 'got alpha=4, constant=0.2'),
+            ({'alpha': 0}, 'alpha=0, expected more than 0'),
+            ({'alpha': float('nan')}, 'alpha=nan'),
+            ({'constant': 1.2}, 'constant=1.2, expected 0 .. 1'),
+        ],
+    )
+    def test_wrong_options(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            background_score(torch.rand(1, 2, 2), **options)
