@@ -2,6 +2,7 @@
 
 from .efficientnet_lite import imagenet_state_dict
 from .resnet38 import ResNet38
+from .stem_resnet import StemResNet
 from .timm_backbone import FreezableTIMMBackbone
 
-__all__ = ['FreezableTIMMBackbone', 'ResNet38', 'imagenet_state_dict']
+__all__ = ['FreezableTIMMBackbone', 'ResNet38', 'StemResNet', 'imagenet_state_dict']

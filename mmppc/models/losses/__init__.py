@@ -1,5 +1,13 @@
+from .affinity_loss import AffinityLoss
+from .displacement_loss import DisplacementLoss
 from .equivariance_loss import EquivarianceLoss
 from .pixel_prototype_contrast_loss import PixelPrototypeContrastLoss
 from .tag_classification_loss import TagClassificationLoss
 
-__all__ = ['EquivarianceLoss', 'PixelPrototypeContrastLoss', 'TagClassificationLoss']
+__all__ = [
+    'AffinityLoss',
+    'DisplacementLoss',
+    'EquivarianceLoss',
+    'PixelPrototypeContrastLoss',
+    'TagClassificationLoss',
+]
