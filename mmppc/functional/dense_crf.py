@@ -10,7 +10,7 @@ compatibility ``w / m``. Hence a CRF over 21 labels runs exactly on the present 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -88,9 +88,11 @@ class LabelMarginals:
     """Marginals of a CRF over hard labels.
 
     Attributes:
-        labels: (P,) int64, the labels present in the input, ascending.
-        probabilities: (P, H, W) float32, their marginals.
-        absent: (H, W) float32, sum of the marginals of all other labels; equal shares by symmetry.
+        labels: (P,) int64, the labels kept one by one: those present in the input and the tagged ones,
+            ascending.
+        probabilities: (P, H, W) float32, their marginals; (A, P, H, W) for a stack of A maps.
+        absent: (H, W) or (A, H, W) float32, sum of the marginals of all other labels; equal shares by
+            symmetry.
         num_absent: Number of those.
     """
 
@@ -122,65 +124,81 @@ def require_densecrf() -> Any:
 
 
 def crf_from_labels(
-    image: np.ndarray, labels: np.ndarray, num_labels: int, preset: str | CRFPreset = 'seed'
+    image: np.ndarray,
+    labels: np.ndarray,
+    num_labels: int,
+    preset: str | CRFPreset = 'seed',
+    *,
+    tagged: Sequence[int] | np.ndarray | None = None,
 ) -> np.ndarray:
-    """Refine a hard label map.
+    """Refine a hard label map, or several of one picture.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        labels: (H, W) integers 0 .. ``num_labels`` - 1.
+        labels: (H, W) integers 0 .. ``num_labels`` - 1. Or (A, H, W), several such maps for one picture,
+            which then share the lattice and the labels that count as possible.
         num_labels: Labels of the data set, the background included.
         preset: A preset with ``unary='labels'``, or its name.
+        tagged: Labels that are possible although no pixel may have them. Presets with ``all_labels`` give
+            the same result with and without. The others share the rest of the probability among these
+            and the present labels, so it matters: IRN's are the background and the picture's tags.
 
     Returns:
-        (H, W) of the dtype of ``labels``.
+        Of the shape and dtype of ``labels``.
 
     Raises:
         ImportError: If pydensecrf is missing.
         ValueError: If the preset, a shape, a dtype or a label does not fit.
     """
     settings = _settings(preset, 'labels')
-    _check_image(image, labels.shape)
-    present = _present_labels(labels, num_labels)
+    present = _check_labels(image, labels, num_labels)
+    possible = _check_tagged(tagged, num_labels)
     # The only label starts as the most probable everywhere, and smoothing keeps it so.
     if len(present) == 1 and settings.confidence >= 0.5:
         return labels.copy()
-    marginals = crf_marginals(image, labels, num_labels, settings)
-    winner = marginals.probabilities.argmax(axis=0)
+    marginals = crf_marginals(image, labels, num_labels, settings, tagged=possible)
+    winner = marginals.probabilities.argmax(axis=-3)
     refined = marginals.labels[winner]
     if marginals.num_absent:
-        best = np.take_along_axis(marginals.probabilities, winner[None], axis=0)[0]
-        first_absent = np.setdiff1d(np.arange(num_labels), present)[0]
+        best = marginals.probabilities.max(axis=-3)
+        first_absent = np.setdiff1d(np.arange(num_labels), marginals.labels)[0]
         refined[marginals.absent / marginals.num_absent > best] = first_absent
     return refined.astype(labels.dtype)
 
 
 def crf_marginals(
-    image: np.ndarray, labels: np.ndarray, num_labels: int, preset: str | CRFPreset = 'seed'
+    image: np.ndarray,
+    labels: np.ndarray,
+    num_labels: int,
+    preset: str | CRFPreset = 'seed',
+    *,
+    tagged: Sequence[int] | np.ndarray | None = None,
 ) -> LabelMarginals:
-    """Marginals for a hard label map; arguments and errors as in :func:`crf_from_labels`."""
+    """Marginals for hard labels; arguments and errors as in :func:`crf_from_labels`."""
     settings = _settings(preset, 'labels')
-    _check_image(image, labels.shape)
-    present = _present_labels(labels, num_labels)
-    considered = num_labels if settings.all_labels else len(present)
-    num_absent = considered - len(present)
+    present = _check_labels(image, labels, num_labels)
+    kept = np.union1d(present, _check_tagged(tagged, num_labels))
+    considered = num_labels if settings.all_labels else len(kept)
+    num_absent = considered - len(kept)
+    maps = labels.reshape(-1, *image.shape[:2])
     if considered == 1:
-        zero = np.zeros(labels.shape, np.float32)
-        return LabelMarginals(present, zero[None] + 1, zero, 0)
-
-    given = -np.log(settings.confidence)
-    other = -np.log((1 - settings.confidence) / (considered - 1))
-    is_label = labels.reshape(-1) == present[:, None]
-    unary = np.where(is_label, given, other)
-    weights = np.ones(len(present))
-    if num_absent:
-        aggregate = np.full((1, labels.size), other - np.log(num_absent))
-        unary = np.concatenate([unary, aggregate])
-        weights = np.append(weights, 1 / num_absent)
-    crf = _pairwise(image, settings, weights)
-    marginals = _infer(crf, unary, settings.iterations).reshape(len(unary), *labels.shape)
-    absent = marginals[len(present)] if num_absent else np.zeros(labels.shape, np.float32)
-    return LabelMarginals(present, marginals[: len(present)], absent, num_absent)
+        probabilities = np.ones((len(maps), 1, *image.shape[:2]), np.float32)
+        absent = np.zeros(maps.shape, np.float32)
+    else:
+        given = np.float32(-np.log(settings.confidence))
+        other = np.float32(-np.log((1 - settings.confidence) / (considered - 1)))
+        unaries = np.where(maps[:, None] == kept[:, None, None], given, other)
+        weights = np.ones(len(kept))
+        if num_absent:
+            aggregate = np.full_like(unaries[:, :1], other - np.log(num_absent))
+            unaries = np.concatenate([unaries, aggregate], axis=1)
+            weights = np.append(weights, 1 / num_absent)
+        marginals = _mean_field(image, unaries, settings, weights)
+        probabilities = marginals[:, : len(kept)]
+        absent = marginals[:, len(kept)] if num_absent else np.zeros(maps.shape, np.float32)
+    if labels.ndim == 2:
+        probabilities, absent = probabilities[0], absent[0]
+    return LabelMarginals(kept, probabilities, absent, num_absent)
 
 
 def crf_from_probabilities(
@@ -208,14 +226,12 @@ def crf_from_probabilities(
     if not np.isfinite(probabilities).all() or probabilities.min() < 0:
         raise ValueError('probabilities hold NaN, infinite or negative values')
     num_labels = probabilities.shape[-3]
-    stacks = probabilities.reshape(-1, num_labels, image.shape[0] * image.shape[1])
     if num_labels == 1:
         return np.ones(probabilities.shape, np.float32)
-    crf = _pairwise(image, settings, np.ones(num_labels))
-    marginals = [
-        _infer(crf, -np.log(stack.clip(_SMALLEST, 1)), settings.iterations) for stack in stacks
-    ]
-    return np.stack(marginals).reshape(probabilities.shape)
+    stacks = probabilities.reshape(-1, *probabilities.shape[-3:])
+    unaries = -np.log(stacks.clip(_SMALLEST, 1))
+    marginals = _mean_field(image, unaries, settings, np.ones(num_labels))
+    return marginals.reshape(probabilities.shape)
 
 
 def _settings(preset: str | CRFPreset, unary: str) -> CRFPreset:
@@ -236,13 +252,54 @@ def _check_image(image: np.ndarray, size: tuple[int, ...]) -> None:
         raise ValueError(f'image of size {image.shape[:2]} for maps of size {tuple(size)}')
 
 
-def _present_labels(labels: np.ndarray, num_labels: int) -> np.ndarray:
-    if labels.ndim != 2 or not labels.size or labels.dtype.kind not in 'iu':
-        raise ValueError(f'labels {labels.shape} {labels.dtype}, expected (H, W) integers')
-    present = np.unique(labels).astype(np.int64)
-    if present[0] < 0 or present[-1] >= num_labels:
-        raise ValueError(f'labels hold {present.tolist()}, expected 0 .. {num_labels - 1}')
-    return present
+def _check_labels(image: np.ndarray, labels: np.ndarray, num_labels: int) -> np.ndarray:
+    """The labels of a map or of a stack of them, ascending, int64."""
+    if labels.ndim not in (2, 3) or not labels.size or labels.dtype.kind not in 'iu':
+        raise ValueError(
+            f'labels {labels.shape} {labels.dtype}, expected (H, W) or (A, H, W) integers'
+        )
+    _check_image(image, labels.shape[-2:])
+    if labels.min() < 0 or labels.max() >= num_labels:
+        raise ValueError(
+            f'labels hold {np.unique(labels).tolist()}, expected 0 .. {num_labels - 1}'
+        )
+    return np.flatnonzero(np.bincount(labels.reshape(-1).astype(np.int64)))
+
+
+def _check_tagged(tagged: Sequence[int] | np.ndarray | None, num_labels: int) -> np.ndarray:
+    values = np.asarray([] if tagged is None else tagged, dtype=np.int64).reshape(-1)
+    if values.size and (values.min() < 0 or values.max() >= num_labels):
+        raise ValueError(f'tagged holds {values.tolist()}, expected 0 .. {num_labels - 1}')
+    return values
+
+
+def _mean_field(
+    image: np.ndarray, unaries: np.ndarray, settings: CRFPreset, weights: np.ndarray
+) -> np.ndarray:
+    """Marginals of several CRFs over one picture.
+
+    Args:
+        image: (H, W, 3) uint8.
+        unaries: (A, P, H, W), one CRF each.
+        settings: Kernels and iterations.
+        weights: (P,), label p has this share of the kernels' compatibility.
+
+    Returns:
+        (A, P, H, W) float32.
+    """
+    num_labels = len(weights)
+    # pydensecrf handles four labels at once and the rest one by one, so that four labels take less time
+    # than three. The labels added here stay below exp(-40) of the likeliest: messages only favour labels.
+    rows = -(-num_labels // 4) * 4
+    energies = np.full((rows, image.shape[0] * image.shape[1]), unaries.max() + 40, np.float32)
+    crf = _pairwise(image, settings, np.append(weights, np.ones(rows - num_labels)))
+    result = np.empty(unaries.shape, np.float32)
+    for unary, marginals in zip(unaries, result):
+        energies[:num_labels] = unary.reshape(num_labels, -1)
+        crf.setUnaryEnergy(energies)
+        inferred = np.asarray(crf.inference(settings.iterations))
+        marginals[:] = inferred[:num_labels].reshape(marginals.shape)
+    return result
 
 
 def _pairwise(image: np.ndarray, settings: CRFPreset, weights: np.ndarray) -> Any:
@@ -264,11 +321,6 @@ def _features(image: np.ndarray, xy: float, rgb: float | None, axes: str) -> np.
     if rgb is not None:
         planes.extend(image.transpose(2, 0, 1).astype(np.float32) / np.float32(rgb))
     return _float32(np.stack([plane.reshape(-1) for plane in planes]))
-
-
-def _infer(crf: Any, unary: np.ndarray, iterations: int) -> np.ndarray:
-    crf.setUnaryEnergy(_float32(unary))
-    return np.array(crf.inference(iterations), np.float32)
 
 
 def _float32(values: np.ndarray) -> np.ndarray:
