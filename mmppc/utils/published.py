@@ -1,16 +1,19 @@
-"""Weights of the published ResNet38 networks under the names of this package."""
+"""Weights of the published networks (ResNet38, SEAM, PPC, AffinityNet, IRN) under the names of this package."""
 
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmppc.models.backbones.resnet38 import ResNet38
+from mmppc.models.backbones.stem_resnet import StemResNet
+from mmppc.models.heads.boundary_head import BoundaryHead
 from mmppc.utils.checkpoint import load_checkpoint
 from mmppc.utils.mxnet_params import is_mxnet_params, read_mxnet_params
 
@@ -23,11 +26,45 @@ LAYERS = {
 }
 """New layers of SEAM and PPC, and where they are here."""
 
-_KINDS = {
-    'backbone': (),
-    'SEAM': ('fc8', 'f8_3', 'f8_4', 'f9'),
-    'PPC on SEAM': ('fc8', 'f8_3', 'f8_4', 'f9', 'fc_proj'),
+AFFINITY_LAYERS = {
+    'f8_3': 'decode_head.proj0',
+    'f8_4': 'decode_head.proj1',
+    'f8_5': 'decode_head.proj2',
+    'f9': 'decode_head.fuse',
 }
+"""New layers of AffinityNet."""
+
+BOUNDARY_LAYERS = {
+    'resnet50': 'backbone',
+    **{f'fc_edge{k + 1}.0': f'decode_head.edge_levels.{k}.conv' for k in range(5)},
+    **{f'fc_edge{k + 1}.1': f'decode_head.edge_levels.{k}.norm' for k in range(5)},
+    'fc_edge6': 'decode_head.edge_out',
+    **{f'fc_dp{k + 1}.0': f'decode_head.displacement_levels.{k}.conv' for k in range(5)},
+    **{f'fc_dp{k + 1}.1': f'decode_head.displacement_levels.{k}.norm' for k in range(5)},
+    'fc_dp6.0': 'decode_head.displacement_coarse.conv',
+    'fc_dp6.1': 'decode_head.displacement_coarse.norm',
+    'fc_dp7.0': 'decode_head.displacement_fuse.conv',
+    'fc_dp7.1': 'decode_head.displacement_fuse.norm',
+    'fc_dp7.3': 'decode_head.displacement_out',
+}
+"""Modules of IRN's boundary network. Its mean shift is the buffer ``mean_shift.running_mean``."""
+
+BOUNDARY_MEAN = 'mean_shift.running_mean'
+
+_LAYERS = {
+    'backbone': {},
+    'SEAM': {name: LAYERS[name] for name in ('fc8', 'f8_3', 'f8_4', 'f9')},
+    'PPC on SEAM': LAYERS,
+    'AffinityNet': AFFINITY_LAYERS,
+}
+# IRN registers its modules by name, again in stages and again in lists, whose places count from 0.
+_BOUNDARY_ALIASES = (
+    (r'stage1\.0\.', 'resnet50.conv1.'),
+    (r'stage1\.1\.', 'resnet50.bn1.'),
+    (r'stage([2-5])\.0\.', lambda found: f'resnet50.layer{int(found[1]) - 1}.'),
+    (r'edge_layers\.(\d)\.', lambda found: f'fc_edge{int(found[1]) + 1}.'),
+    (r'dp_layers\.(\d)\.', lambda found: f'fc_dp{int(found[1]) + 1}.'),
+)
 _MXNET_BLOCK = re.compile(r'(arg:res|arg:bn|aux:bn)(\d)(?:a|b(\d+))_(branch(?:1|2a|2b1|2b2))_(\w+)')
 _MXNET_LEAVES = {
     'arg:res': {'weight': 'weight'},
@@ -46,13 +83,14 @@ def convert_published(path: str | os.PathLike) -> dict[str, Any]:
 
     The kind of file is recognised by its content: ImageNet weights of ResNet38 as mxnet's
     ``.params`` (their classifier ``linear1000`` is dropped), or a PyTorch state dict of that
-    backbone, of SEAM or of PPC on SEAM, also wrapped in ``state_dict`` or with ``module.`` before
-    its names.
+    backbone, of SEAM, PPC on SEAM, AffinityNet or IRN's boundary network, also wrapped in
+    ``state_dict`` or with ``module.`` before its names. What IRN's file holds several times is
+    taken once.
 
     Returns:
         ``state_dict`` with float32 tensors named ``backbone.*``, ``decode_head.*`` and ``neck.*``;
         ``meta`` with ``source`` (file name), ``format`` (``mxnet`` or ``torch``) and ``network``
-        (``backbone``, ``SEAM`` or ``PPC on SEAM``).
+        (``backbone``, ``SEAM``, ``PPC on SEAM``, ``AffinityNet`` or ``IRN``).
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -69,21 +107,32 @@ def convert_published(path: str | os.PathLike) -> dict[str, Any]:
     else:
         published, foreign = _from_torch(load_checkpoint(path))
         source_format = 'torch'
+    if _is_boundary(published):
+        published, differing = _without_duplicates(published)
+        foreign += differing
     network = check_published(published, foreign, str(path))
     return {
-        'state_dict': {our_name(name): value for name, value in published.items()},
+        'state_dict': {our_name(name, network): value for name, value in published.items()},
         'meta': {'source': path.name, 'format': source_format, 'network': network},
     }
 
 
-def our_name(name: str) -> str:
-    """Our name of a published parameter or statistic.
+def our_name(name: str, network: str = 'PPC on SEAM') -> str:
+    """Our name of a published parameter or statistic of ``network``.
 
     >>> our_name('b4_1.conv_branch2a.weight'), our_name('f8_3.weight')
     ('backbone.b4_1.conv_branch2a.weight', 'decode_head.refine.proj0.weight')
+    >>> our_name('f8_3.weight', 'AffinityNet'), our_name('fc_edge3.1.bias', 'IRN')
+    ('decode_head.proj0.weight', 'decode_head.edge_levels.2.norm.bias')
     """
+    if network == 'IRN':
+        if name == BOUNDARY_MEAN:
+            return 'decode_head.displacement_mean'
+        layer = next(layer for layer in BOUNDARY_LAYERS if name.startswith(f'{layer}.'))
+        return BOUNDARY_LAYERS[layer] + name[len(layer) :]
     layer, _, leaf = name.partition('.')
-    return f'{LAYERS[layer]}.{leaf}' if layer in LAYERS else f'backbone.{name}'
+    layers = _LAYERS[network]
+    return f'{layers[layer]}.{leaf}' if layer in layers else f'backbone.{name}'
 
 
 def mxnet_name(name: str) -> str | None:
@@ -137,29 +186,76 @@ def _from_torch(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[
     return tensors, foreign
 
 
+def _is_boundary(published: Iterable[str]) -> bool:
+    return any(name.startswith(('resnet50.', 'fc_edge', 'fc_dp')) for name in published)
+
+
+def _without_duplicates(published: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """IRN's tensors once each under their first names, and what differs from its duplicate.
+
+    The classifier of the ImageNet weights, if it is there, is left out as in mxnet's.
+    """
+    unique: dict[str, Tensor] = {}
+    differing = []
+    for name, value in published.items():
+        first = _first_name(name)
+        if first in ('resnet50.fc.weight', 'resnet50.fc.bias'):
+            continue
+        if first in unique and not torch.equal(unique[first], value):
+            differing.append(f'{name}, unlike {first}')
+        unique.setdefault(first, value)
+    return unique, differing
+
+
+def _first_name(name: str) -> str:
+    """IRN's name of a parameter by which it is known here.
+
+    >>> _first_name('backbone.3.0.2.bn1.weight'), _first_name('dp_layers.6.4.running_mean')
+    ('resnet50.layer3.2.bn1.weight', 'mean_shift.running_mean')
+    """
+    name = re.sub(r'^backbone\.(\d)\.', lambda found: f'stage{int(found[1]) + 1}.', name)
+    for pattern, first in _BOUNDARY_ALIASES:
+        name = re.sub(f'^{pattern}', first, name)
+    return BOUNDARY_MEAN if name == 'fc_dp7.4.running_mean' else name
+
+
 def check_published(
     published: Mapping[str, Tensor], foreign: Iterable[str] = (), source: str = 'weights'
 ) -> str:
     """Name the network that the published names and shapes make up.
 
     Args:
-        published: Tensors by published name.
+        published: Tensors by published name, each once.
         foreign: Further names found, which have no place.
         source: The file's name in messages.
 
     Returns:
-        ``backbone``, ``SEAM`` or ``PPC on SEAM``.
+        ``backbone``, ``SEAM``, ``PPC on SEAM``, ``AffinityNet`` or ``IRN``.
 
     Raises:
-        UnknownWeightsError: They are not exactly those of one of the three.
+        UnknownWeightsError: They are not exactly those of one of these.
     """
-    layers = {name.partition('.')[0] for name in published} & LAYERS.keys()
-    network = 'PPC on SEAM' if 'fc_proj' in layers else 'SEAM' if layers else 'backbone'
+    networks = ('IRN',) if _is_boundary(published) else tuple(_LAYERS)
+    found = {network: _problems(published, foreign, network) for network in networks}
+    network = min(found, key=lambda network: sum(map(len, found[network].values())))
+    if any(found[network].values()):
+        lines = [f'{len(v)} {kind}: {_some(v)}' for kind, v in found[network].items() if v]
+        raise UnknownWeightsError(
+            f'{source}: not the published network ({network}) it resembles most, which has '
+            f'{len(_required(published, network))} parameters and statistics:\n  '
+            + '\n  '.join(lines)
+        )
+    return network
+
+
+def _problems(
+    published: Mapping[str, Tensor], foreign: Iterable[str], network: str
+) -> dict[str, list[str]]:
+    """What keeps the tensors from being those of ``network``."""
     expected = _expected_shapes(published, network)
-    required = [name for name in expected if not name.endswith(_COUNTER)]
     shapes = {name: tuple(value.shape) for name, value in published.items()}
-    problems = {
-        'missing': [name for name in required if name not in shapes],
+    return {
+        'missing': [name for name in _required(published, network) if name not in shapes],
         'unexpected': [*foreign, *(name for name in shapes if name not in expected)],
         'of another shape': [
             f'{name} {shape}, expected {expected[name]}'
@@ -167,13 +263,10 @@ def check_published(
             if name in expected and shape != expected[name]
         ],
     }
-    if any(problems.values()):
-        lines = [f'{len(v)} {kind}: {_some(v)}' for kind, v in problems.items() if v]
-        raise UnknownWeightsError(
-            f'{source}: not the published ResNet38 network ({network}) it resembles most, which '
-            f'has {len(required)} parameters and statistics:\n  ' + '\n  '.join(lines)
-        )
-    return network
+
+
+def _required(published: Mapping[str, Tensor], network: str) -> list[str]:
+    return [name for name in _expected_shapes(published, network) if not name.endswith(_COUNTER)]
 
 
 def _expected_shapes(published: Mapping[str, Tensor], network: str) -> dict[str, tuple[int, ...]]:
@@ -183,20 +276,51 @@ def _expected_shapes(published: Mapping[str, Tensor], network: str) -> dict[str,
         weight = published.get(f'{layer}.weight')
         return len(weight) if weight is not None and weight.ndim == 4 else default
 
-    width = outputs('conv1a', 64)
-    with torch.device('meta'):
-        backbone = ResNet38(base_channels=max(width, 1))
-    shapes = {name: tuple(value.shape) for name, value in backbone.state_dict().items()}
-    inputs = {
-        'fc8': 64 * width,
-        'fc_proj': 64 * width,
-        'f8_3': 8 * width,
-        'f8_4': 16 * width,
-        'f9': 3 + outputs('f8_3', width) + outputs('f8_4', 2 * width),
+    if network == 'IRN':
+        return _boundary_shapes(max(outputs('resnet50.conv1', 64), 1))
+    width = max(outputs('conv1a', 64), 1)
+    shapes = dict(_backbone_shapes(width))
+    affine = network == 'AffinityNet'
+    joined = outputs('f8_3', width) + outputs('f8_4', 2 * width)
+    joined += outputs('f8_5', 4 * width) if affine else 3
+    layers = {
+        'fc8': (21, 64 * width),
+        'fc_proj': (128, 64 * width),
+        'f8_3': (width, 8 * width),
+        'f8_4': (2 * width, 16 * width),
+        'f8_5': (4 * width, 64 * width),
+        'f9': (joined if affine else 192, joined),
     }
-    defaults = {'fc8': 21, 'fc_proj': 128, 'f8_3': width, 'f8_4': 2 * width, 'f9': 192}
-    for layer in _KINDS[network]:
-        shapes[f'{layer}.weight'] = (outputs(layer, defaults[layer]), inputs[layer], 1, 1)
+    for layer in _LAYERS[network]:
+        default, inputs = layers[layer]
+        shapes[f'{layer}.weight'] = (outputs(layer, default), inputs, 1, 1)
+    return shapes
+
+
+@lru_cache(maxsize=4)
+def _backbone_shapes(width: int) -> dict[str, tuple[int, ...]]:
+    with torch.device('meta'):
+        backbone = ResNet38(base_channels=width)
+    return {name: tuple(value.shape) for name, value in backbone.state_dict().items()}
+
+
+@lru_cache(maxsize=4)
+def _boundary_shapes(width: int) -> dict[str, tuple[int, ...]]:
+    """IRN's names and shapes, from our modules' by the map of names read backwards."""
+    with torch.device('meta'):
+        backbone = StemResNet(depth=50, stem_channels=width, base_channels=width)
+        head = BoundaryHead(in_channels=(width, *(4 * width * 2**k for k in range(4))))
+    parts: dict[str, nn.Module] = {'backbone': backbone, 'decode_head': head}
+    shapes = {}
+    for part, module in parts.items():
+        for leaf, value in module.state_dict().items():
+            ours = f'{part}.{leaf}'
+            names = [
+                published + ours[len(layer) :]
+                for published, layer in BOUNDARY_LAYERS.items()
+                if ours.startswith(f'{layer}.')
+            ]
+            shapes[names[0] if names else BOUNDARY_MEAN] = tuple(value.shape)
     return shapes
 
 

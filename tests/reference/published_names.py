@@ -53,6 +53,72 @@ def ppc_shapes(width=64, classes=21):
     }
 
 
+def affinity_shapes(width=64):
+    """The same of AffinityNet."""
+    return {
+        **backbone_shapes(width),
+        'f8_3.weight': (width, 8 * width, 1, 1),
+        'f8_4.weight': (2 * width, 16 * width, 1, 1),
+        'f8_5.weight': (4 * width, 64 * width, 1, 1),
+        'f9.weight': (7 * width, 7 * width, 1, 1),
+    }
+
+
+def boundary_shapes(width=64):
+    """The same of IRN's boundary network: torchvision's ResNet50 and both branches, every tensor once."""
+    shapes = {'resnet50.conv1.weight': (width, 3, 7, 7)}
+
+    def norm(name, channels, kinds=NORM):
+        shapes.update({f'{name}.{kind}': (channels,) for kind in kinds})
+
+    norm('resnet50.bn1', width)
+    before = width
+    for layer, (blocks, middle) in enumerate(((3, 1), (4, 2), (6, 4), (3, 8)), start=1):
+        middle *= width
+        for block in range(blocks):
+            name = f'resnet50.layer{layer}.{block}'
+            shapes[f'{name}.conv1.weight'] = (middle, before, 1, 1)
+            norm(f'{name}.bn1', middle)
+            shapes[f'{name}.conv2.weight'] = (middle, middle, 3, 3)
+            norm(f'{name}.bn2', middle)
+            shapes[f'{name}.conv3.weight'] = (4 * middle, middle, 1, 1)
+            norm(f'{name}.bn3', 4 * middle)
+            if block == 0:
+                shapes[f'{name}.downsample.0.weight'] = (4 * middle, before, 1, 1)
+                norm(f'{name}.downsample.1', 4 * middle)
+            before = 4 * middle
+
+    def branch(name, inputs, outputs):
+        shapes[f'{name}.0.weight'] = (outputs, inputs, 1, 1)
+        norm(f'{name}.1', outputs, ('weight', 'bias'))
+
+    levels = (width, 4 * width, 8 * width, 16 * width, 32 * width)
+    for number, inputs in enumerate(levels, start=1):
+        branch(f'fc_edge{number}', inputs, 32)
+    shapes['fc_edge6.weight'], shapes['fc_edge6.bias'] = (1, 5 * 32, 1, 1), (1,)
+    for number, (inputs, outputs) in enumerate(zip(levels, (64, 128, 256, 256, 256)), start=1):
+        branch(f'fc_dp{number}', inputs, outputs)
+    branch('fc_dp6', 3 * 256, 256)
+    branch('fc_dp7', 64 + 128 + 256, 256)
+    shapes['fc_dp7.3.weight'] = (2, 256, 1, 1)
+    shapes['mean_shift.running_mean'] = (2,)
+    return shapes
+
+
+def boundary_aliases(name):
+    """Further names under which IRN registers the same tensor, e.g. ``stage2.0.0.conv1.weight``."""
+    layer, _, leaf = name.partition('.')
+    if layer == 'resnet50':
+        layer, _, leaf = leaf.partition('.')
+        stages = {'conv1': '1.0', 'bn1': '1.1', **{f'layer{k}': f'{k + 1}.0' for k in range(1, 5)}}
+        stage, place = stages[layer].split('.')
+        return [f'stage{stage}.{place}.{leaf}', f'backbone.{int(stage) - 1}.{place}.{leaf}']
+    if layer == 'mean_shift':
+        return [f'fc_dp7.4.{leaf}', f'dp_layers.6.4.{leaf}']
+    kind, number = layer[3:-1], int(layer[-1])
+    return [f'{kind}_layers.{number - 1}.{leaf}']
+
+
 def to_mxnet(name):
     """mxnet's name of a published backbone parameter: ``b4_5`` is ``4b5``, ``b2`` is ``2a``."""
     if name == 'conv1a.weight':

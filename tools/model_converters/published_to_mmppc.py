@@ -1,10 +1,11 @@
-"""Convert published weights of ResNet38, SEAM or PPC to a checkpoint of mmppc.
+"""Convert published weights of ResNet38, SEAM, PPC, AffinityNet or IRN to a checkpoint of mmppc.
 
 SRC is recognised by its content: the ImageNet weights of ResNet38 as mxnet's .params (mxnet is not
-needed), or a PyTorch state dict of the backbone, of SEAM or of PPC on SEAM. DST holds everything
-under the names of a CAMSegmentor; use it in a config as
+needed), or a PyTorch state dict of the backbone, of SEAM, of PPC on SEAM, of AffinityNet or of IRN's
+boundary network. DST holds everything under the names of a CAMSegmentor or an AffinitySegmentor; use
+it in a config as
 
-    load_from = 'DST'                                   # a whole SEAM or PPC network
+    load_from = 'DST'                                   # a whole network
     model = dict(backbone=dict(init_cfg=dict(           # the backbone of any of them
         type='Pretrained', checkpoint='DST', prefix='backbone.')))
 """

@@ -26,7 +26,7 @@ def crop_to(maps: Tensor, size: tuple[int, int], stride: int) -> Tensor:
     height, width = size
     if maps.shape[-2] < height or maps.shape[-1] < width:
         raise ValueError(
-            f'maps of {tuple(maps.shape[-2:])} cells, expected at least {tuple(size)} for the stride {stride}: the strides '
-            'of decode_head are not those of the backbone'
+            f'maps of {tuple(maps.shape[-2:])} cells, expected at least {tuple(size)} for the stride {stride}: the '
+            'strides of decode_head are not those of the backbone'
         )
     return maps[..., :height, :width]

@@ -1,20 +1,22 @@
 """Affinities of neighbours against a confident label map."""
 
 import torch
-import torch.nn as nn
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmppc.functional.affinity import neighbour_offsets, pair_mask
 from mmppc.functional.affinity_loss import affinity_loss
+
+from .pair_loss import PairLoss
 
 
 @MODELS.register_module()
-class AffinityLoss(nn.Module):
-    """Equal pairs attract, different ones repel (PSA, IRN): a quarter background, a quarter foreground, half different.
+class AffinityLoss(PairLoss):
+    """Cells of one label attract, cells of different labels repel (PSA, IRN).
+
+    Pairs of the background and of the foreground weigh a quarter each, pairs of different labels a half.
 
     Args:
-        radius: Pairs nearer than this many cells are compared; PSA 5, IRN 10. :attr:`offsets` (O, 2) lists them.
+        radius: Pairs nearer than this many cells are compared; PSA 5, IRN 10. ``offsets`` (O, 2) lists them.
         border: ``full`` takes all pairs of the grid, ``published`` those whose first cell has all its neighbours.
         loss_weight: Factor of the three terms.
 
@@ -22,15 +24,8 @@ class AffinityLoss(nn.Module):
         ValueError: ``radius`` is below 1, or ``border`` is unknown.
     """
 
-    def __init__(self, radius: int, border: str = 'full', loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.offsets = neighbour_offsets(radius)
-        pair_mask(self.offsets, 1, 1, border)  # refuses an unknown border
-        self.border = border
-        self.loss_weight = loss_weight
-
     def forward(self, affinity: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """``loss_bg``, ``loss_fg`` and ``loss_neg`` of affinities (N, O, h, w) in [0, 1] of :attr:`offsets`.
+        """``loss_bg``, ``loss_fg`` and ``loss_neg`` of affinities (N, O, h, w) in [0, 1] of ``offsets``.
 
         ``labels`` (N, h, w) are classes, 0 the background, 255 where unsure. The terms are computed in float32.
         """

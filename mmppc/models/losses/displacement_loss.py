@@ -1,33 +1,26 @@
 """IRN's displacements against a confident label map."""
 
 import torch
-import torch.nn as nn
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmppc.functional.affinity import neighbour_offsets, pair_mask
 from mmppc.functional.affinity_loss import displacement_loss
+
+from .pair_loss import PairLoss
 
 
 @MODELS.register_module()
-class DisplacementLoss(nn.Module):
-    """Neighbours of one class point to one place, neighbours of the background point alike (IRN).
+class DisplacementLoss(PairLoss):
+    """Neighbours of one class point to one place, neighbours of the background the same way (IRN).
 
     Args:
-        radius: Pairs nearer than this many cells are compared; IRN 10. :attr:`offsets` (O, 2) lists them.
+        radius: Pairs nearer than this many cells are compared; IRN 10. ``offsets`` (O, 2) lists them.
         border: ``full`` takes all pairs of the grid, ``published`` those whose first cell has all its neighbours.
         loss_weight: Factor of the two terms.
 
     Raises:
         ValueError: ``radius`` is below 1, or ``border`` is unknown.
     """
-
-    def __init__(self, radius: int, border: str = 'full', loss_weight: float = 1.0) -> None:
-        super().__init__()
-        self.offsets = neighbour_offsets(radius)
-        pair_mask(self.offsets, 1, 1, border)  # refuses an unknown border
-        self.border = border
-        self.loss_weight = loss_weight
 
     def forward(self, displacement: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """``loss_dp_fg`` and ``loss_dp_bg`` of displacements (N, 2, h, w), (dy, dx) in cells.

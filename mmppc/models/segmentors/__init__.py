@@ -1,3 +1,4 @@
+from .affinity_segmentor import AffinitySegmentor
 from .cam_segmentor import CAMSegmentor
 
-__all__ = ['CAMSegmentor']
+__all__ = ['AffinitySegmentor', 'CAMSegmentor']
