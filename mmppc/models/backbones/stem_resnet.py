@@ -37,3 +37,8 @@ class StemResNet(ResNet):
             if index in self.out_indices:
                 levels.append(x)
         return tuple(levels)
+
+    def train(self, mode: bool = True) -> 'StemResNet':
+        """As in mmseg, but returns itself, as ``nn.Module.train`` does."""
+        super().train(mode)
+        return self
