@@ -100,6 +100,78 @@ def test_irn_considers_present_labels_only():
     assert (refined != crf_from_labels(image, labels, 21, 'seed')).any()
 
 
+def test_irn_counts_tags_that_win_nowhere():
+    image, labels = scene()
+    compact = np.searchsorted([0, 3, 8], labels)
+    unary = utils.unary_from_labels(compact, 5, gt_prob=0.7, zero_unsure=False)
+    expected = plain(image, unary, CRF_PRESETS['irn'])
+    found = crf_marginals(image, labels, 21, 'irn', tagged=[0, 15, 8, 20])
+    assert found.labels.tolist() == [0, 3, 8, 15, 20]
+    assert found.num_absent == 0
+    np.testing.assert_allclose(found.probabilities, expected, atol=3e-6)
+    refined = crf_from_labels(image, labels, 21, 'irn', tagged=[0, 15, 8, 20])
+    assert np.array_equal(refined, np.array([0, 3, 8, 15, 20])[expected.argmax(axis=0)])
+    assert (refined != crf_from_labels(image, labels, 21, 'irn')).any()
+
+
+def test_tags_do_not_matter_where_all_labels_count():
+    image, labels = scene()
+    alone = crf_marginals(image, labels, 21, 'seed')
+    found = crf_marginals(image, labels, 21, 'seed', tagged=(3, 5))
+    assert found.labels.tolist() == [0, 3, 5, 8]
+    assert found.num_absent == 17
+    np.testing.assert_allclose(found.probabilities[[0, 1, 3]], alone.probabilities, atol=3e-6)
+    np.testing.assert_allclose(found.probabilities[2], alone.absent / 18, atol=3e-6)
+    np.testing.assert_allclose(found.absent, alone.absent * 17 / 18, atol=3e-6)
+    refined = crf_from_labels(image, labels, 21, 'seed', tagged=(3, 5))
+    assert np.array_equal(refined, crf_from_labels(image, labels, 21, 'seed'))
+
+
+@pytest.mark.parametrize('name', [name for name in LABEL_PRESETS if CRF_PRESETS[name].all_labels])
+def test_two_maps_share_a_lattice(name):
+    image, first = scene()
+    second = np.where(first == 8, 0, np.roll(first, 4, axis=1))  # without one label of the first
+    found = crf_marginals(image, np.stack([first, second]), 21, name)
+    assert found.labels.tolist() == [0, 3, 8]
+    assert found.probabilities.shape == (2, 3, *first.shape)
+    assert found.absent.shape == (2, *first.shape)
+    for index, labels in enumerate((first, second)):
+        unary = utils.unary_from_labels(labels, 21, gt_prob=0.7, zero_unsure=False)
+        expected = plain(image, unary, CRF_PRESETS[name])
+        np.testing.assert_allclose(found.probabilities[index], expected[[0, 3, 8]], atol=3e-6)
+        absent = np.setdiff1d(np.arange(21), found.labels)
+        np.testing.assert_allclose(found.absent[index], expected[absent].sum(axis=0), atol=3e-6)
+    refined = crf_from_labels(image, np.stack([first, second]), 21, name)
+    assert refined.dtype == first.dtype
+    for labels, one in zip((first, second), refined):
+        assert np.array_equal(one, crf_from_labels(image, labels, 21, name))
+
+
+def test_two_maps_of_irn_share_their_labels():
+    image, first = scene()
+    second = np.where(first == 8, 0, first)
+    both = crf_marginals(image, np.stack([first, second]), 21, 'irn')
+    alone = crf_marginals(image, second, 21, 'irn', tagged=[8])
+    np.testing.assert_array_equal(both.probabilities[1], alone.probabilities)
+    assert both.labels.tolist() == alone.labels.tolist() == [0, 3, 8]
+    refined = crf_from_labels(image, np.stack([first, second]), 21, 'irn')
+    assert np.array_equal(refined[1], crf_from_labels(image, second, 21, 'irn', tagged=[8]))
+
+
+@pytest.mark.parametrize('num_labels', [2, 3, 4, 5, 7, 9])
+def test_any_number_of_labels(num_labels):
+    # pydensecrf takes labels in groups of four; the rows that fill a group must not show.
+    image, _ = scene()
+    draw = np.random.default_rng(num_labels)
+    labels = draw.integers(0, num_labels, (5, 5)).repeat(8, axis=0).repeat(11, axis=1)[:, :52]
+    unary = utils.unary_from_labels(labels, num_labels, gt_prob=0.7, zero_unsure=False)
+    expected = plain(image, unary, CRF_PRESETS['seed'])
+    found = crf_marginals(image, labels, num_labels, 'seed')
+    assert found.num_absent == 0
+    np.testing.assert_allclose(found.probabilities, expected, atol=3e-6)
+    np.testing.assert_allclose(found.probabilities.sum(axis=0), 1, atol=1e-6)
+
+
 @pytest.mark.parametrize('name', SCORE_PRESETS)
 def test_scores_are_the_plain_run(name):
     image, labels = scene()
@@ -168,6 +240,9 @@ def test_one_label_fills_the_picture(name, label):
     assert (plain(image, unary, CRF_PRESETS['seed']).argmax(axis=0) == label).all()
     found = crf_marginals(image, labels, 21, name)
     np.testing.assert_allclose(found.probabilities[0] + found.absent, 1, atol=1e-5)
+    pair = np.stack([labels, labels])
+    assert np.array_equal(crf_from_labels(image, pair, 21, name), pair)
+    assert (crf_from_labels(image, labels, 21, name, tagged=[0, 7]) == label).all()
 
 
 def test_one_score_and_one_class():
@@ -197,6 +272,8 @@ def test_grey_picture():
         ({'labels': np.full((40, 52), 21)}, r'labels hold \[21\], expected 0 .. 20'),
         ({'labels': np.full((40, 52), -1)}, r'labels hold \[-1\]'),
         ({'labels': np.zeros((40, 52))}, 'float64, expected'),
+        ({'labels': np.zeros(52, int)}, r'labels \(52,\) int64, expected \(H, W\) or \(A, H, W\)'),
+        ({'tagged': [3, 21]}, r'tagged holds \[3, 21\], expected 0 .. 20'),
         ({'preset': 'sead'}, "preset 'sead': expected one of seed, irn"),
         ({'preset': 'deeplab'}, "'deeplab' takes scores, expected one for labels: seed, irn"),
     ],
