@@ -1,7 +1,10 @@
-"""Hooks: reproducible resuming, checkpoints and classes that fit, ranks in step, seeds written while testing."""
+"""Hooks: reproducible resuming, checkpoints and classes that fit, ranks in step, what is written while testing."""
 
 from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmppc.hooks.class_count_hook import ClassCountHook
+from mmppc.hooks.confident_label_hook import ConfidentLabelHook
+from mmppc.hooks.mean_displacement_hook import MeanDisplacementHook
+from mmppc.hooks.pseudo_mask_hook import PseudoMaskHook
 from mmppc.hooks.random_state_hook import RandomStateHook
 from mmppc.hooks.seed_generation_hook import SeedGenerationHook
 from mmppc.hooks.sync_norms_hook import SyncNormsHook
@@ -9,6 +12,9 @@ from mmppc.hooks.sync_norms_hook import SyncNormsHook
 __all__ = [
     'CheckpointFitHook',
     'ClassCountHook',
+    'ConfidentLabelHook',
+    'MeanDisplacementHook',
+    'PseudoMaskHook',
     'RandomStateHook',
     'SeedGenerationHook',
     'SyncNormsHook',

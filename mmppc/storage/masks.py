@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from mmppc.storage.atomic import atomic_write
 from mmppc.storage.pictures import DECODER_ERRORS
@@ -15,10 +17,15 @@ VOID = 255
 """Pixel value of "no class", e.g. VOC's borders."""
 
 VOID_COLOUR = (224, 224, 192)
+META = 'mmppc'
+"""Keyword of the PNG's text chunk with its record."""
 
 
 def save_mask(
-    path: str | os.PathLike, mask: np.ndarray, palette: Sequence[Sequence[int]] | np.ndarray
+    path: str | os.PathLike,
+    mask: np.ndarray,
+    palette: Sequence[Sequence[int]] | np.ndarray,
+    meta: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an index mask as palette PNG, atomically.
 
@@ -26,6 +33,7 @@ def save_mask(
         path: Where to write.
         mask: (H, W) integers, classes 0 .. ``len(palette) - 1`` or 255 for void.
         palette: One (R, G, B) of 0 .. 255 a class, background first.
+        meta: Anything JSON can hold, for a text chunk of the PNG that :func:`mask_meta` reads.
 
     Raises:
         ValueError: If the mask is not 2-D or empty, or holds a value without a colour.
@@ -41,8 +49,29 @@ def save_mask(
     table[: len(colours)] = colours
     picture = Image.fromarray(mask.astype(np.uint8))
     picture.putpalette(table.tobytes())
+    record = PngImagePlugin.PngInfo()
+    if meta is not None:
+        record.add_text(META, json.dumps(dict(meta)))
     with atomic_write(path) as file:
-        picture.save(file, format='PNG')
+        picture.save(file, format='PNG', pnginfo=record)
+
+
+def mask_meta(path: str | os.PathLike) -> dict[str, Any]:
+    """What the writer of a mask recorded; empty if nothing.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or the record is damaged.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            text = picture.info.get(META)
+        return json.loads(text) if text else {}
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such mask') from None
+    except DECODER_ERRORS as error:
+        raise ValueError(f'{path}: truncated or damaged ({error})') from error
 
 
 def load_mask(path: str | os.PathLike, num_classes: int | None = None) -> np.ndarray:

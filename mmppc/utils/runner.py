@@ -20,7 +20,7 @@ from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.environment import MMPRETRAIN, check_environment
 
 DEBUG = 'MMPPC_DEBUG'
-FOLDERS = ('data_root', 'mask_dir', 'tag_file')
+FOLDERS = ('data_root', 'mask_dir', 'seed_dir', 'label_dir', 'tag_file')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,8 +82,8 @@ def read_config(
 ) -> Config:
     """Read a config, override settings, and set its work folder (default: ``work_dirs/<config>``).
 
-    A path that the config names at its top (``data_root``, ``mask_dir``, ``tag_file``) is a part of other settings too;
-    overriding it moves them all.
+    A path that the config names at its top (``data_root``, ``mask_dir``, ``seed_dir``, ``label_dir``, ``tag_file``) is
+    a part of other settings too; overriding it moves them all.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')
@@ -258,8 +258,8 @@ def use_show_dir(cfg: Config, folder: str) -> None:
         raise ValueError('--show-dir needs default_hooks.visualization in the config')
     hook.draw = True
     cfg.visualizer.save_dir = folder
-    for item in cfg.get('custom_hooks') or []:
-        if item['type'] == 'SeedGenerationHook':
+    for item in [*(cfg.get('custom_hooks') or []), *cfg.default_hooks.values()]:
+        if item and item['type'] in ('SeedGenerationHook', 'PseudoMaskHook'):
             item['overwrite'] = True  # it would leave only unfinished pictures to the test
 
 

@@ -105,7 +105,7 @@ def test_maps_without_sure_pairs_cost_nothing(size: tuple[int, int], border: str
     moves = torch.zeros(2, 2, *size, requires_grad=True)
     losses |= displacement_loss(moves, labels, OFFSETS, border=border)
     total = sum(losses.values())
-    assert float(total) == 0
+    assert total.item() == 0
     total.backward()
     assert features.grad is not None
     assert torch.isfinite(features.grad).all()

@@ -9,7 +9,7 @@ import torch
 from mmppc.functional import random_walk as module
 from mmppc.functional.affinity import boundary_affinity, neighbour_offsets
 from mmppc.functional.random_walk import chebyshev_coefficients, random_walk, transition
-from tests.reference.walk import literal_walk
+from tests.reference.walk import dense_walk, literal_walk
 
 GOLDEN = np.load(Path(__file__).parents[1] / 'data' / 'walks.npz')
 OFFSETS = neighbour_offsets(5)
@@ -32,6 +32,8 @@ def test_equals_the_dense_walk(size: tuple[int, int], log_steps: int) -> None:
     actual = random_walk(scores, affinity, OFFSETS, beta=8, steps=2**log_steps)
     expected = literal_walk(scores, affinity, OFFSETS, 8, log_steps)
     torch.testing.assert_close(actual, expected, atol=1e-12, rtol=1e-10)
+    sliced = dense_walk(scores, affinity, OFFSETS, 8, log_steps)
+    torch.testing.assert_close(sliced, expected, atol=1e-12, rtol=1e-10)
     # Columns of the transition add up to one over the sources, so constants decay only where they should.
     assert torch.isfinite(actual).all()
 

@@ -19,7 +19,7 @@ class RandomCropPad(BaseTransform):
     shorter one is placed at a uniformly random offset, and the rest is filled. The fill is the
     mean colour, so that it is exactly 0 once the data preprocessor has normalised the batch.
 
-    Changes ``img`` to (h, w, 3) float32, ``gt_seg_map`` to (h, w) and ``img_shape``.
+    Changes ``img`` to (h, w, 3) float32, ``gt_seg_map`` to (h, w) or (h, w, K) and ``img_shape``.
 
     Args:
         crop_size: Side in pixels, or (h, w).
@@ -54,8 +54,11 @@ class RandomCropPad(BaseTransform):
         results['img'] = canvas
         results['img_shape'] = self.crop_size
         if results.get('gt_seg_map') is not None:
-            mask = np.full(self.crop_size, self.seg_pad_value, dtype=results['gt_seg_map'].dtype)
-            mask[rows, columns] = results['gt_seg_map'][rows_from, columns_from]
+            given = results['gt_seg_map']
+            mask = np.full(
+                (*self.crop_size, *given.shape[2:]), self.seg_pad_value, dtype=given.dtype
+            )
+            mask[rows, columns] = given[rows_from, columns_from]
             results['gt_seg_map'] = mask
         return results
 
