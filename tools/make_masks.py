@@ -8,24 +8,38 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from prettytable import PrettyTable
 
 import mmppc  # noqa: F401
-from mmppc.refinement.masks import REPORT, make_pseudo_masks, picture_records
+from mmppc.functional.refine import METHODS
+from mmppc.refinement.masks import REPORT, make_pseudo_masks
+from mmppc.refinement.records import picture_records
 from mmppc.utils.runner import read_config, user_errors
 
-STAGE_KEYS = ('seed_dir', 'out_dir', 'threshold', 'threshold_from', 'crf', 'workers')
+STAGE_KEYS = (
+    'seed_dir',
+    'out_dir',
+    'threshold',
+    'threshold_from',
+    'refine',
+    'crf',
+    'device',
+    'workers',
+)
 DEFAULT_THRESHOLD = 0.26
+DEFAULT_CRF = 'seed'
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="Options left out are taken from the config's mask_stage = dict(seed_dir=, out_dir=, "
-        'threshold= or threshold_from=, crf=, workers=); the folders default to seeds and masks in the work folder.',
+        'threshold= or threshold_from=, refine=, crf=, device=, workers=); the folders default to seeds and masks in '
+        'the work folder.',
     )
     parser.add_argument('config', help='config file; the pictures are those of its test_dataloader')
     parser.add_argument('--seeds', dest='seed_dir', metavar='DIR', help='folder of the seeds')
@@ -39,7 +53,17 @@ def parse_args() -> argparse.Namespace:
         metavar='JSON',
         help='seed_metric_<split>.json of SeedMetric: its best threshold',
     )
-    parser.add_argument('--crf', help="CRF preset for labels, or 'none' (default: seed)")
+    parser.add_argument(
+        '--refine', choices=METHODS, help='refinement by the picture (default: densecrf)'
+    )
+    parser.add_argument(
+        '--crf',
+        metavar='PRESET',
+        help=f"preset of the dense CRF, or 'none' for no refinement (default: {DEFAULT_CRF})",
+    )
+    parser.add_argument(
+        '--device', help='where pamr is computed (default: cuda where there is one, else cpu)'
+    )
     parser.add_argument('--workers', type=int, help='processes (default: one a CPU)')
     parser.add_argument('--overwrite', action='store_true', help='make masks again that exist')
     parser.add_argument(
@@ -61,6 +85,10 @@ def stage_settings(cfg: Config, args: argparse.Namespace) -> dict[str, Any]:
         stage.pop('threshold_from', None)
     elif stage.keys() >= {'threshold', 'threshold_from'}:
         raise ValueError('mask_stage: threshold and threshold_from, expected only one of them')
+    if 'crf' in given and 'refine' not in given:
+        stage.pop('refine', None)  # the command line asks for this CRF, or for none
+    elif 'refine' in given and 'crf' not in given and stage.get('crf') in (None, 'none'):
+        stage.pop('crf', None)
     stage |= given
     work_dir = Path(cfg.work_dir)
     stage.setdefault('seed_dir', str(work_dir / 'seeds'))
@@ -90,6 +118,20 @@ def resolve_threshold(stage: dict[str, Any]) -> tuple[float, str]:
         ) from error
 
 
+def resolve_refinement(stage: dict[str, Any]) -> dict[str, str]:
+    """Method, CRF preset and device, as :func:`make_pseudo_masks` takes them."""
+    method, crf = stage.get('refine'), stage.get('crf', DEFAULT_CRF)
+    if crf in (None, 'none'):
+        if method == 'densecrf':
+            raise ValueError(
+                "refine='densecrf' with crf='none', expected a preset of the dense CRF"
+            )
+        method, crf = method or 'none', DEFAULT_CRF
+    method = method or 'densecrf'
+    device = stage.get('device') or ('cuda' if torch.cuda.is_available() else 'cpu')
+    return dict(method=method, crf=crf, device=device)
+
+
 def build_dataset(cfg: Config) -> Any:
     """The test set, whose pictures are not loaded here."""
     settings = dict(cfg.test_dataloader.dataset)
@@ -100,9 +142,10 @@ def build_dataset(cfg: Config) -> Any:
 
 def describe(report: dict[str, Any], out_dir: str) -> str:
     """What was made, and how good it is where that is known."""
+    refinement = 'PAMR' if report['refine'] == 'pamr' else f'CRF {report["crf"]}'
     text = (
         f'{report["pictures"]} masks in {out_dir} ({report["written"]} made now): threshold '
-        f'{report["threshold"]:g} ({report["threshold_source"]}), CRF {report["crf"]}'
+        f'{report["threshold"]:g} ({report["threshold_source"]}), {refinement}'
     )
     if report['IoU'] is None:
         return f'{text}; no truth to compare with'
@@ -121,7 +164,6 @@ def main() -> None:
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         stage = stage_settings(cfg, args)
         threshold, source = resolve_threshold(stage)
-        crf = stage.get('crf', 'seed')
         dataset = build_dataset(cfg)
         report = make_pseudo_masks(
             picture_records(dataset),
@@ -131,7 +173,7 @@ def main() -> None:
             threshold_source=source,
             classes=dataset.metainfo['classes'],
             palette=dataset.metainfo['palette'],
-            crf=None if crf in (None, 'none') else crf,
+            **resolve_refinement(stage),
             workers=stage.get('workers'),
             overwrite=args.overwrite,
             progress=True,

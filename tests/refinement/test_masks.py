@@ -59,7 +59,7 @@ def make(records, folder, **change):
         'threshold': 0.3,
         'classes': CLASSES,
         'palette': PALETTE,
-        'crf': None,
+        'method': 'none',
         'workers': 0,
         **change,
     }
@@ -89,6 +89,7 @@ def test_masks_are_the_argmax_with_the_threshold(world, tmp_path):
     assert report == {
         'threshold': 0.3,
         'threshold_source': 'best on train',
+        'refine': 'none',
         'crf': 'none',
         'classes': list(CLASSES),
         'pictures': 4,
@@ -113,13 +114,13 @@ def test_ties_go_to_the_background_and_the_lowest_class():
 def test_crf(world, tmp_path, workers):
     pytest.importorskip('pydensecrf')
     rough = make(world, tmp_path, out_dir=tmp_path / 'rough')
-    refined = make(world, tmp_path, crf='seed', workers=workers)
+    refined = make(world, tmp_path, method='densecrf', workers=workers)
     for record, mask in zip(world, masks(tmp_path).values()):
         image = np.array(Image.open(record.img_path))
         labels = load_mask(tmp_path / f'rough/{record.sample_id}.png')
         assert np.array_equal(mask, crf_from_labels(image, labels, 3, 'seed'))
     assert refined['mIoU'] > rough['mIoU'] + 5
-    assert refined['crf'] == 'seed'
+    assert (refined['refine'], refined['crf']) == ('densecrf', 'seed')
 
 
 def test_continues_where_it_stopped(world, tmp_path):
@@ -158,8 +159,10 @@ def test_the_truth_is_not_taken_for_pseudo_masks(world, tmp_path):
 
 def test_progress_is_logged_where_there_is_no_terminal(world, tmp_path, monkeypatch):
     lines = []
-    monkeypatch.setattr('mmppc.refinement.masks.print_log', lambda text, **_: lines.append(text))
-    monkeypatch.setattr('mmppc.refinement.masks._LINES', 3)
+    monkeypatch.setattr(
+        'mmppc.refinement.folder_job.print_log', lambda text, **_: lines.append(text)
+    )
+    monkeypatch.setattr('mmppc.refinement.folder_job._LINES', 3)
     make(world, tmp_path)
     assert len(lines) == 1
     make(world, tmp_path, overwrite=True, progress=True)
@@ -188,10 +191,10 @@ def test_missing_and_wrong_input(world, tmp_path):
         make([], tmp_path)
     with pytest.raises(ValueError, match=r'threshold=1\.5'):
         make(world, tmp_path, threshold=1.5)
-    with pytest.raises(ValueError, match="crf='deeplab' takes scores"):
-        make(world, tmp_path, crf='deeplab')
     with pytest.raises(ValueError, match="CRF preset 'sead'"):
-        make(world, tmp_path, crf='sead')
+        make(world, tmp_path, method='densecrf', crf='sead')
+    with pytest.raises(ValueError, match='densecrf'):
+        make(world, tmp_path, method='crf')
     with pytest.raises(ValueError, match='2 classes, 3 colours'):
         make(world, tmp_path, classes=CLASSES[:2])
     with pytest.raises(ValueError, match=r'0\.npz: field num_classes: found 3, expected 2'):
@@ -207,10 +210,9 @@ def test_truth_of_another_size(world, tmp_path):
 def test_picture_of_another_size(world, tmp_path):
     pytest.importorskip('pydensecrf')
     Image.new('RGB', (3, 3)).save(world[1].img_path)
-    with pytest.raises(
-        ValueError, match=r'set/1: image of size \(3, 3\) for maps of size \(16, 21\)'
-    ):
-        make(world, tmp_path, crf='seed')
+    message = r'set/1: .*1\.png: picture of size \(3, 3\), expected that of its seed, \(16, 21\)'
+    with pytest.raises(ValueError, match=message):
+        make(world, tmp_path, method='densecrf')
 
 
 # The command line tool.
