@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from mmppc.storage import load_mask, save_mask
+from mmppc.storage.masks import mask_meta
 
 PALETTE = [(0, 0, 0), (128, 0, 0), (0, 128, 0)]
 
@@ -67,3 +68,17 @@ def test_wrong_masks_are_not_written(tmp_path, mask, palette, message):
     with pytest.raises(ValueError, match=message):
         save_mask(tmp_path / 'a.png', mask, palette)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_record_travels_in_the_file(tmp_path):
+    path = tmp_path / 'a.png'
+    save_mask(path, np.zeros((2, 3), np.uint8), PALETTE, meta={'weights': 'ä1', 'scales': [1, 2]})
+    assert mask_meta(path) == {'weights': 'ä1', 'scales': [1, 2]}
+    assert load_mask(path).shape == (2, 3)
+    save_mask(path, np.zeros((2, 3), np.uint8), PALETTE)
+    assert mask_meta(path) == {}
+    with pytest.raises(FileNotFoundError, match='no such mask'):
+        mask_meta(tmp_path / 'none.png')
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ValueError, match='damaged'):
+        mask_meta(path)
