@@ -187,7 +187,9 @@ def _from_torch(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[
 
 
 def _is_boundary(published: Iterable[str]) -> bool:
-    return any(name.startswith(('resnet50.', 'fc_edge', 'fc_dp')) for name in published)
+    return any(
+        _first_name(name).startswith(('resnet50.', 'fc_edge', 'fc_dp')) for name in published
+    )
 
 
 def _without_duplicates(published: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:

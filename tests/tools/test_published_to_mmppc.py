@@ -7,10 +7,19 @@ import pytest
 import torch
 
 from mmppc.models.backbones.resnet38 import ResNet38
+from mmppc.models.backbones.stem_resnet import StemResNet
+from mmppc.models.heads import AffinityHead, BoundaryHead
 from mmppc.utils.published import UnknownWeightsError, convert_published, mxnet_name, our_name
 
 from ..data.recipe import parameter
-from ..reference.published_names import backbone_shapes, ppc_shapes, to_mxnet
+from ..reference.published_names import (
+    affinity_shapes,
+    backbone_shapes,
+    boundary_aliases,
+    boundary_shapes,
+    ppc_shapes,
+    to_mxnet,
+)
 from ..utils.params_file import params_bytes
 
 TOOL = Path(__file__).parents[2] / 'tools/model_converters/published_to_mmppc.py'
@@ -127,10 +136,78 @@ def test_the_tool_refuses_with_one_message(tmp_path):
     assert not target.exists()
 
 
-def broken(change):
-    published = draw(ppc_shapes(WIDTH))
+def load(module, prefix, state):
+    """Load what is under ``prefix`` and see that nothing else was missing or left over."""
+    found = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+    missing, unexpected = module.load_state_dict(found, strict=False)
+    assert not unexpected
+    assert all(name.endswith('num_batches_tracked') for name in missing)
+
+
+def test_affinity_net_becomes_an_affinity_head(tmp_path):
+    published = draw(affinity_shapes(WIDTH))
+    checkpoint = convert_published(save(tmp_path / 'a.pth', published))
+    state = checkpoint['state_dict']
+    assert checkpoint['meta']['network'] == 'AffinityNet'
+    assert len(state) == len(published)
+    head = AffinityHead(in_channels=(8, 16, 64), channels=(1, 2, 4))
+    load(head, 'decode_head.', state)
+    load(ResNet38(base_channels=WIDTH), 'backbone.', state)
+    for name, ours in (('f8_3', 'proj0'), ('f8_4', 'proj1'), ('f8_5', 'proj2'), ('f9', 'fuse')):
+        assert torch.equal(getattr(head, ours).weight, published[f'{name}.weight'])
+
+
+def with_duplicates(published):
+    names = {name: [name, *boundary_aliases(name)] for name in published}
+    return {alias: published[name] for name in names for alias in names[name]}
+
+
+@pytest.mark.parametrize('duplicates', [True, False])
+def test_irn_becomes_a_boundary_head(tmp_path, duplicates):
+    published = draw(boundary_shapes(WIDTH))
+    file = with_duplicates(published) if duplicates else dict(published)
+    file['resnet50.bn1.num_batches_tracked'] = torch.tensor(3)
+    file['resnet50.fc.weight'] = torch.ones(5, 3)
+    checkpoint = convert_published(save(tmp_path / 'a.pth', file))
+    state = checkpoint['state_dict']
+    assert checkpoint['meta']['network'] == 'IRN'
+    assert len(state) == len(published) + 1
+    backbone = StemResNet(depth=50, stem_channels=WIDTH, base_channels=WIDTH)
+    head = BoundaryHead(in_channels=(1, 4, 8, 16, 32))
+    load(backbone, 'backbone.', state)
+    load(head, 'decode_head.', state)
+    for value, name in (
+        (backbone.layer3[2].bn1.running_var, 'resnet50.layer3.2.bn1.running_var'),
+        (head.edge_levels[4].norm.bias, 'fc_edge5.1.bias'),
+        (head.edge_out.bias, 'fc_edge6.bias'),
+        (head.displacement_levels[1].conv.weight, 'fc_dp2.0.weight'),
+        (head.displacement_coarse.norm.weight, 'fc_dp6.1.weight'),
+        (head.displacement_out.weight, 'fc_dp7.3.weight'),
+        (head.displacement_mean, 'mean_shift.running_mean'),
+    ):
+        assert torch.equal(value, published[name])
+
+
+def test_irn_may_hold_the_lists_only(tmp_path):
+    published = draw(boundary_shapes(WIDTH))
+    file = {boundary_aliases(name)[-1]: value for name, value in published.items()}
+    state = convert_published(save(tmp_path / 'a.pth', file))['state_dict']
+    assert torch.equal(state['backbone.conv1.weight'], published['resnet50.conv1.weight'])
+    assert torch.equal(state['decode_head.displacement_mean'], published['mean_shift.running_mean'])
+
+
+def broken(change, published=None):
+    published = draw(ppc_shapes(WIDTH)) if published is None else published
     change(published)
     return published
+
+
+def broken_aff(change):
+    return broken(change, draw(affinity_shapes(WIDTH)))
+
+
+def broken_irn(change):
+    return broken(change, with_duplicates(draw(boundary_shapes(WIDTH))))
 
 
 @pytest.mark.parametrize(
@@ -149,6 +226,24 @@ def broken(change):
             broken(lambda s: s.update({'b5.conv_branch1.weight': torch.ones(1)})),
             r'1 of another shape: b5.conv_branch1.weight \(1,\), expected \(16, 8, 1, 1\)',
         ),
+        (broken_aff(lambda s: s.pop('f8_5.weight')), r'\(AffinityNet\)[^;]*1 missing: f8_5.weight'),
+        (
+            broken_aff(lambda s: s.update({'f9.weight': s['f9.weight'][:, 1:]})),
+            r'f9.weight \(7, 6, 1, 1\), expected \(7, 7, 1, 1\)',
+        ),
+        (
+            broken_irn(lambda s: [s.pop('fc_dp7.3.weight'), s.pop('dp_layers.6.3.weight')]),
+            r'\(IRN\)[^;]*1 missing: fc_dp7.3.weight',
+        ),
+        (
+            broken_irn(lambda s: s.update({'stage3.0.1.bn2.bias': torch.ones(2)})),
+            '1 unexpected: stage3.0.1.bn2.bias, unlike resnet50.layer2.1.bn2.bias',
+        ),
+        (
+            broken_irn(lambda s: s.update({'fc_dp7.4.running_mean': torch.ones(2)})),
+            '1 unexpected: .*unlike mean_shift.running_mean',
+        ),
+        (broken_irn(lambda s: s.update({'stage6.0.weight': torch.ones(2)})), 'stage6.0.weight'),
         ({}, 'missing: conv1a.weight'),
         ({'state_dict': 3}, r'unexpected: state_dict \(int\)'),
         ({'conv1a.weight': torch.ones(())}, 'conv1a.weight'),
