@@ -4,6 +4,7 @@ data_preprocessor = dict(
     mean=[127.0, 127.0, 127.0],
     std=[128.0, 128.0, 128.0],
     bgr_to_rgb=True,
+    size=(224, 224),
 )
 model = dict(
     type='AffinitySegmentor',
