@@ -284,8 +284,14 @@ _KINDS: Mapping[str, type[_PSALabels] | type[_IRNLabels]] = {'psa': _PSALabels, 
 
 
 def _plain(value: Any) -> Any:
-    """The setting as it is read back from JSON, and no ``ConfigDict``, for the processes."""
-    return json.loads(json.dumps(value))
+    """The setting as it is read back from JSON, and no ``ConfigDict``, for the processes.
+
+    A None inside is left out: that is how a config takes back what it inherits.
+    """
+    plain = json.loads(json.dumps(value))
+    if isinstance(plain, dict):
+        return {key: item for key, item in plain.items() if item is not None}
+    return plain
 
 
 def _figures(counts: np.ndarray | None) -> dict[str, float | None]:

@@ -83,7 +83,7 @@ def save_seed(
             f'{path}: scores span {scores.min()} .. {scores.max()}, expected finite values in [0, 1]'
         )
     order = np.argsort(classes)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         'scores': half[order],
         'classes': classes[order].astype(np.int32),
         'num_classes': np.array(num_classes),

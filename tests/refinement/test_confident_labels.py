@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.config import ConfigDict
 from PIL import Image
 
 from mmppc.functional.dense_crf import crf_from_labels, crf_from_probabilities, crf_marginals
@@ -263,6 +264,13 @@ def test_labels_of_other_settings_or_seeds_never_mix(world, tmp_path):
     with pytest.raises(ValueError, match=message):
         world.make('psa')
     assert not json.loads((tmp_path / 'psa/labels.json').read_text())['complete']
+
+
+def test_settings_from_a_config(world):
+    world.add('a')
+    first = world.make('psa')
+    inherited = ConfigDict(alpha=4, constant=None)  # takes back the constant of a base config
+    assert world.make('psa', low=inherited) == {**first, 'written': 0}
 
 
 def test_seeds_of_unknown_origin(world):

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from mmppc.functional.dense_crf import crf_from_labels
+from mmppc.functional.dense_crf import crf_from_labels, crf_from_probabilities
+from mmppc.functional.pamr import pixel_adaptive_refinement
 from mmppc.functional.sweep import confusion_iou, sweep_confusion, sweep_histogram
 from mmppc.pipeline.stage_process import STEP
 from mmppc.refinement import PictureRecord, make_pseudo_masks
 from mmppc.refinement.masks import seed_labels
-from mmppc.storage import Seed, load_mask, load_seed, save_mask, save_seed
+from mmppc.storage import Seed, load_mask, load_seed, read_picture, save_mask, save_seed
 
 CLASSES = ('background', 'cat', 'dog')
 PALETTE = ((0, 0, 0), (128, 0, 0), (0, 128, 0))
@@ -121,6 +123,62 @@ def test_crf(world, tmp_path, workers):
         assert np.array_equal(mask, crf_from_labels(image, labels, 3, 'seed'))
     assert refined['mIoU'] > rough['mIoU'] + 5
     assert (refined['refine'], refined['crf']) == ('densecrf', 'seed')
+
+
+def test_pamr(world, tmp_path):
+    rough = make(world, tmp_path, out_dir=tmp_path / 'rough')
+    refined = make(world, tmp_path, method='pamr', workers=0)
+    for record, mask in zip(world, masks(tmp_path).values()):
+        seed = load_seed(tmp_path / f'seeds/{record.sample_id}.npz')
+        expected = np.zeros(seed.size, int)
+        if len(seed.classes):
+            scores = np.concatenate([np.full((1, *seed.size), 0.3, np.float32), seed.scores])
+            image = torch.tensor(read_picture(record.img_path)).permute(2, 0, 1).float()
+            smooth = pixel_adaptive_refinement(image, torch.tensor(scores))
+            expected = np.append(0, seed.classes)[smooth.argmax(dim=0).numpy()]
+        assert np.array_equal(mask, expected)
+    assert refined['mIoU'] > rough['mIoU'] + 5
+    assert (refined['refine'], refined['crf']) == ('pamr', 'none')
+    with pytest.raises(FileExistsError, match=r"field refine: .* made with 'pamr', not 'none'"):
+        make(world, tmp_path, method='none')
+
+
+def test_soft_presets_take_the_scores(world, tmp_path):
+    pytest.importorskip('pydensecrf')
+    make(world, tmp_path, method='densecrf', crf='psa')
+    seed = load_seed(tmp_path / 'seeds/set/0.npz')
+    scores = np.concatenate([np.full((1, *seed.size), 0.3, np.float32), seed.scores])
+    marginals = crf_from_probabilities(read_picture(world[0].img_path), scores, 'psa')
+    assert np.array_equal(masks(tmp_path)['0'], np.append(0, seed.classes)[marginals.argmax(0)])
+
+
+def test_no_processes_beside_a_gpu(world, tmp_path, monkeypatch):
+    asked = []
+
+    def note(job, records, *, workers, **_):
+        asked.append((job.device, workers))
+        return {}
+
+    monkeypatch.setattr('mmppc.refinement.masks.run_folder_job', note)
+    for method in ('none', 'pamr'):
+        for device in ('cpu', 'cuda:0'):
+            make(world, tmp_path, method=method, device=device, workers=3)
+    assert asked == [('cpu', 3), ('cuda:0', 3), ('cpu', 3), ('cuda:0', 0)]
+
+
+@pytest.mark.parametrize('method', ['densecrf', 'pamr'])
+@pytest.mark.parametrize('size', [(1, 1), (7, 300)])
+@pytest.mark.parametrize('mode', ['L', 'CMYK'])
+def test_sizes_and_colours(tmp_path, method, size, mode):
+    if method == 'densecrf':
+        pytest.importorskip('pydensecrf')
+    left = np.arange(size[1]) * 2 < size[1]
+    grey = np.broadcast_to(np.where(left, 30, 220).astype(np.uint8), size)
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).convert(mode).save(tmp_path / 'a.tif')
+    scores = np.broadcast_to(np.where(left, 0.9, 0), (1, *size))
+    save_seed(tmp_path / 'seeds/a.npz', scores, [2], num_classes=3)
+    make([PictureRecord('a', str(tmp_path / 'a.tif'))], tmp_path, method=method)
+    assert (load_mask(tmp_path / 'masks/a.png') == np.where(left, 2, 0)).all()
 
 
 def test_continues_where_it_stopped(world, tmp_path):
@@ -273,6 +331,29 @@ def test_tool_from_the_config(tool, tmp_path):
     )
     assert '(4 made now): threshold 0.6' in tool(stage, '--threshold', 0.6, '--overwrite')
     assert 'threshold 0.6' in tool(stage, '--cfg-options', 'mask_stage.threshold=0.6')
+
+
+@pytest.mark.parametrize(
+    ('stage', 'arguments', 'expected'),
+    [
+        ({'crf': 'none'}, [], 'CRF none'),
+        ({'refine': 'none', 'crf': 'seed'}, [], 'CRF none'),
+        ({'refine': 'pamr', 'crf': 'seed'}, [], 'PAMR'),
+        ({'refine': 'pamr', 'crf': 'none'}, [], 'PAMR'),
+        ({'refine': 'pamr'}, ['--crf', 'none'], 'CRF none'),
+        ({'crf': 'seed'}, ['--refine', 'none'], 'CRF none'),
+        ({'crf': 'seed'}, ['--refine', 'pamr', '--device', 'cpu'], 'PAMR'),
+        ({}, [], 'CRF seed'),
+        ({'refine': 'pamr'}, ['--crf', 'irn'], 'CRF irn'),
+        ({'crf': 'none'}, ['--refine', 'densecrf'], 'CRF seed'),
+        ({}, ['--refine', 'densecrf', '--crf', 'none'], "refine='densecrf' with crf='none', expec"),
+    ],
+)
+def test_tool_refinement(tool, stage, arguments, expected):
+    if 'CRF seed' in expected or 'CRF irn' in expected:
+        pytest.importorskip('pydensecrf')
+    stage = {**stage, 'seed_dir': 'seeds', 'out_dir': 'made', 'workers': 0}
+    assert expected in tool(stage, *arguments)
 
 
 def test_tool_defaults_to_the_work_folder(tool, tmp_path):
