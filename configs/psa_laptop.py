@@ -5,7 +5,13 @@ _base_ = [
     './_base_/schedules/laptop.py',
     './_base_/default_runtime.py',
 ]
+max_iters = 536  # 8 epochs of 539 pictures in batches of 8
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=max_iters + 1, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 val_cfg = None
+auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=50),

@@ -56,7 +56,7 @@ class MeanDisplacementHook(Hook):
         """Take the mean if this was the last iteration."""
         if not self.is_last_train_iter(runner):
             return
-        model = unwrap_model(runner.model)
+        model: Any = unwrap_model(runner.model)
         head = model.decode_head
         if not hasattr(head, 'displacement_mean'):
             raise ValueError(

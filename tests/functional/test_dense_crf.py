@@ -14,6 +14,7 @@ from mmppc.functional.dense_crf import (
     crf_marginals,
     crf_preset,
 )
+from tests.reference.crf import plain_crf
 
 densecrf = pytest.importorskip('pydensecrf.densecrf')
 utils = pytest.importorskip('pydensecrf.utils')
@@ -34,29 +35,12 @@ def scene(height=40, width=52, seed=0, labels=(0, 3, 8)):
     return image.clip(0, 255).astype(np.uint8), truth
 
 
-def plain(image, unary, preset):
-    """The same CRF written out with pydensecrf's own helpers, all labels explicit: (L, H, W)."""
-    height, width = image.shape[:2]
-    crf = densecrf.DenseCRF2D(width, height, len(unary))
-    crf.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
-    near, far, colour = preset.smooth_xy, preset.bilateral_xy, preset.bilateral_rgb
-    if preset.axes == 'xy':
-        crf.addPairwiseGaussian(sxy=near, compat=preset.smooth_weight)
-        crf.addPairwiseBilateral(sxy=far, srgb=colour, rgbim=image, compat=preset.bilateral_weight)
-    else:
-        smooth = utils.create_pairwise_gaussian((near, near), (height, width))
-        bilateral = utils.create_pairwise_bilateral((far, far), (colour,) * 3, image, chdim=2)
-        crf.addPairwiseEnergy(smooth, compat=preset.smooth_weight)
-        crf.addPairwiseEnergy(bilateral, compat=preset.bilateral_weight)
-    return np.array(crf.inference(preset.iterations)).reshape(-1, height, width)
-
-
 @pytest.mark.parametrize('name', [name for name in LABEL_PRESETS if CRF_PRESETS[name].all_labels])
 def test_folding_is_the_run_over_all_21_labels(name):
     image, labels = scene()
     preset = CRF_PRESETS[name]
     unary = utils.unary_from_labels(labels, 21, gt_prob=0.7, zero_unsure=False)
-    expected = plain(image, unary, preset)
+    expected = plain_crf(image, unary, preset)
     found = crf_marginals(image, labels, 21, name)
 
     assert found.labels.tolist() == [0, 3, 8]
@@ -76,7 +60,7 @@ def test_absent_labels_win_only_one_by_one(confidence):
     image, labels = scene(labels=(0, 3, 1))
     preset = CRFPreset('labels', 50, 5, 10, confidence=confidence, iterations=1)
     unary = utils.unary_from_labels(labels, 6, gt_prob=confidence, zero_unsure=False)
-    expected = plain(image, unary, preset)
+    expected = plain_crf(image, unary, preset)
     found = crf_marginals(image, labels, 6, preset)
     np.testing.assert_allclose(found.absent, expected[[2, 4, 5]].sum(axis=0), atol=3e-6)
     # The absent labels are equal but for rounding; ours is the lowest of them.
@@ -93,7 +77,7 @@ def test_irn_considers_present_labels_only():
     image, labels = scene()
     compact = np.searchsorted([0, 3, 8], labels)
     unary = utils.unary_from_labels(compact, 3, gt_prob=0.7, zero_unsure=False)
-    expected = np.array([0, 3, 8])[plain(image, unary, CRF_PRESETS['irn']).argmax(axis=0)]
+    expected = np.array([0, 3, 8])[plain_crf(image, unary, CRF_PRESETS['irn']).argmax(axis=0)]
     refined = crf_from_labels(image, labels, 21, 'irn')
     assert np.array_equal(refined, expected)
     assert crf_marginals(image, labels, 21, 'irn').num_absent == 0
@@ -104,7 +88,7 @@ def test_irn_counts_tags_that_win_nowhere():
     image, labels = scene()
     compact = np.searchsorted([0, 3, 8], labels)
     unary = utils.unary_from_labels(compact, 5, gt_prob=0.7, zero_unsure=False)
-    expected = plain(image, unary, CRF_PRESETS['irn'])
+    expected = plain_crf(image, unary, CRF_PRESETS['irn'])
     found = crf_marginals(image, labels, 21, 'irn', tagged=[0, 15, 8, 20])
     assert found.labels.tolist() == [0, 3, 8, 15, 20]
     assert found.num_absent == 0
@@ -137,7 +121,7 @@ def test_two_maps_share_a_lattice(name):
     assert found.absent.shape == (2, *first.shape)
     for index, labels in enumerate((first, second)):
         unary = utils.unary_from_labels(labels, 21, gt_prob=0.7, zero_unsure=False)
-        expected = plain(image, unary, CRF_PRESETS[name])
+        expected = plain_crf(image, unary, CRF_PRESETS[name])
         np.testing.assert_allclose(found.probabilities[index], expected[[0, 3, 8]], atol=3e-6)
         absent = np.setdiff1d(np.arange(21), found.labels)
         np.testing.assert_allclose(found.absent[index], expected[absent].sum(axis=0), atol=3e-6)
@@ -165,7 +149,7 @@ def test_any_number_of_labels(num_labels):
     draw = np.random.default_rng(num_labels)
     labels = draw.integers(0, num_labels, (5, 5)).repeat(8, axis=0).repeat(11, axis=1)[:, :52]
     unary = utils.unary_from_labels(labels, num_labels, gt_prob=0.7, zero_unsure=False)
-    expected = plain(image, unary, CRF_PRESETS['seed'])
+    expected = plain_crf(image, unary, CRF_PRESETS['seed'])
     found = crf_marginals(image, labels, num_labels, 'seed')
     assert found.num_absent == 0
     np.testing.assert_allclose(found.probabilities, expected, atol=3e-6)
@@ -178,7 +162,7 @@ def test_scores_are_the_plain_run(name):
     draw = np.random.default_rng(1)
     scores = 0.3 * draw.random((4, *labels.shape)) + 0.5 * (labels == np.arange(4)[:, None, None])
     unary = -np.log(np.clip(scores, 1e-5, 1)).reshape(4, -1)
-    expected = plain(image, unary, CRF_PRESETS[name])
+    expected = plain_crf(image, unary, CRF_PRESETS[name])
     found = crf_from_probabilities(image, scores, name)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=3e-6)
@@ -237,7 +221,7 @@ def test_one_label_fills_the_picture(name, label):
     labels = np.full(image.shape[:2], label)
     assert (crf_from_labels(image, labels, 21, name) == label).all()
     unary = utils.unary_from_labels(labels, 21, gt_prob=0.7, zero_unsure=False)
-    assert (plain(image, unary, CRF_PRESETS['seed']).argmax(axis=0) == label).all()
+    assert (plain_crf(image, unary, CRF_PRESETS['seed']).argmax(axis=0) == label).all()
     found = crf_marginals(image, labels, 21, name)
     np.testing.assert_allclose(found.probabilities[0] + found.absent, 1, atol=1e-5)
     pair = np.stack([labels, labels])
@@ -256,7 +240,7 @@ def test_grey_picture():
     image, labels = scene()
     grey = np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     unary = utils.unary_from_labels(labels, 21, gt_prob=0.7, zero_unsure=False)
-    expected = plain(grey, unary, CRF_PRESETS['seed']).argmax(axis=0)
+    expected = plain_crf(grey, unary, CRF_PRESETS['seed']).argmax(axis=0)
     assert np.array_equal(crf_from_labels(grey, labels, 21), expected)
 
 
