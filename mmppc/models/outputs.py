@@ -19,6 +19,7 @@ class ViewOutput:
         embeddings: Projected features, (N, D, h, w), un-normalised, or None.
         warp: ``warp(maps, size=None)`` brings maps of the first view into this view's frame, at ``size`` or at the
             maps' own resolution scaled like the input; None on the first view.
+        saliency: Saliency maps of the pictures in this view's frame, (N, 1, H, W) in [0, 1], or None.
     """
 
     logits: Tensor
@@ -26,3 +27,4 @@ class ViewOutput:
     refined: Tensor | None = None
     embeddings: Tensor | None = None
     warp: Warp | None = None
+    saliency: Tensor | None = None

@@ -252,6 +252,38 @@ def affinity_step(kind: str, repeats: int) -> dict:
     }  # fmt: skip
 
 
+@benchmark
+def large_picture(args: argparse.Namespace) -> list[dict]:
+    """Affinities and walk of a picture of 2048 x 2048 pixels, three classes and the background."""
+    rows = []
+    for kind, side in (('PSA', 256), ('IRN', 512)):
+        with multiprocessing.get_context('spawn').Pool(1) as pool:
+            memory, seconds = pool.apply(large_walk, (kind, side))
+        dense = 2 * (side * side) ** 2 * 4 / 2**20  # the transition and its square
+        name = f'{kind} 2048x2048, {side}x{side} cells: memory ({seconds:.0f} s)'
+        note = 'published form of a large picture: two dense matrices in float32, by calculation'
+        rows.append(row(name, memory, dense, 'MB', 'see walk and irn_walk', note))
+    return rows
+
+
+def large_walk(kind: str, side: int) -> tuple[float, float]:
+    """Peak memory (MB) beyond the network's output, and seconds."""
+    torch.manual_seed(0)
+    output = torch.rand(448, side, side) if kind == 'PSA' else torch.rand(side, side) ** 4
+    scores = torch.rand(4, side, side)
+    start = time.perf_counter()
+
+    def run() -> None:
+        if kind == 'PSA':
+            random_walk(scores, feature_affinity(output, OFFSETS), OFFSETS, beta=8.0, steps=64)
+        else:
+            affinity = boundary_affinity(output, OFFSETS)
+            random_walk(scores[1:] * (1 - output), affinity, OFFSETS, beta=10.0, steps=256)
+
+    memory, _ = peak_memory(run)
+    return memory, time.perf_counter() - start
+
+
 def peak_memory(function: Callable[[], Any]) -> tuple[float, str]:
     """MB of resident memory that a call needs at its peak beyond what was there before."""
     status = Path('/proc/self/status')

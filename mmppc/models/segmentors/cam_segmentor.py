@@ -107,10 +107,12 @@ class CAMSegmentor(BaseSegmentor):
         """All terms of a batch (N, 3, H, W); each sample carries ``gt_tags.label`` (C,)."""
         tags = self._tags(data_samples)
         views = [self.forward_view(inputs)]
+        views[0].saliency = saliency = self._saliency(data_samples)
         if self.view is not None:
             second_inputs, warp = self.view(inputs)
             second = self.forward_view(second_inputs)
             second.warp = warp
+            second.saliency = None if saliency is None else warp(saliency, second.size)
             views.append(second)
         result: dict[str, Tensor] = {}
         # The terms need float32: they normalise by small numbers and take exponentials of large ones.
@@ -136,6 +138,13 @@ class CAMSegmentor(BaseSegmentor):
                 f'{self.num_classes}), the tags have {tags.shape[1]}'
             )
         return tags
+
+    @staticmethod
+    def _saliency(data_samples: list[SegDataSample]) -> Tensor | None:
+        """Saliency maps (N, 1, H, W) in [0, 1] of pictures that all have one, ``gt_saliency`` (1, H, W)."""
+        if not all('gt_saliency' in sample for sample in data_samples):
+            return None
+        return torch.stack([sample.gt_saliency.data for sample in data_samples])
 
     def _map_name(self) -> str:
         name = self.test_cfg['maps']
