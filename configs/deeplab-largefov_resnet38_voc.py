@@ -1,4 +1,4 @@
-# DeepLab-LargeFOV on ResNet38, retrained on pseudo masks (SEAM, PPC; Table 3 of the paper).
+# DeepLab-LargeFOV on ResNet38, retrained on the masks of PPC on SEAM that PSA refined (Table 3 of the paper).
 # Other masks: --cfg-options mask_dir=DIR
 _base_ = [
     './_base_/models/deeplab-largefov_resnet38.py',
@@ -6,3 +6,5 @@ _base_ = [
     './_base_/schedules/deeplab_20k.py',
     './_base_/default_runtime.py',
 ]
+mask_dir = 'work_dirs/psa_voc/masks'
+train_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path=mask_dir)))

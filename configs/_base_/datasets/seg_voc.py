@@ -66,6 +66,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-# `--cfg-options test_evaluator.crf=deeplab` refines the predictions with the dense CRF.
+# `--cfg-options test_evaluator.crf=deeplab` refines the predictions with the dense CRF. Masks of `test` for the VOC
+# server, where no truth is known: `--tta --out DIR --cfg-options test_evaluator.crf=deeplab
+# test_evaluator.format_only=True test_dataloader.dataset.require_masks=False
+# test_dataloader.dataset.ann_file=data/VOCdevkit/VOC2012/ImageSets/Segmentation/test.txt`
 val_evaluator = dict(type='MaskMetric', split='val', iou_metrics=['mIoU'])
 test_evaluator = dict(type='MaskMetric', split='val', iou_metrics=['mIoU'], crf=None)

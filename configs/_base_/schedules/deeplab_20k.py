@@ -1,4 +1,4 @@
-# SGD with real momentum; the head learns ten times as fast, its bias twenty times and without decay.
+# SGD with real momentum; the head learns ten times as fast, its biases twenty times and without decay.
 max_iters = 20000
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -6,6 +6,11 @@ optim_wrapper = dict(
     paramwise_cfg=dict(
         custom_keys={
             'decode_head.conv_seg.bias': dict(lr_mult=20, decay_mult=0),
+            # SumASPPHead has one classifier a dilation.
+            'decode_head.conv_seg.0.bias': dict(lr_mult=20, decay_mult=0),
+            'decode_head.conv_seg.1.bias': dict(lr_mult=20, decay_mult=0),
+            'decode_head.conv_seg.2.bias': dict(lr_mult=20, decay_mult=0),
+            'decode_head.conv_seg.3.bias': dict(lr_mult=20, decay_mult=0),
             'decode_head': dict(lr_mult=10),
         }
     ),
