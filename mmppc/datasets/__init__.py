@@ -8,6 +8,7 @@ from mmppc.datasets.toy import draw_toy_set
 from mmppc.datasets.transforms import (
     LoadIndexMask,
     LoadPicture,
+    LoadSaliency,
     PackTaggedInputs,
     PILColorJitter,
     RandomCropPad,
@@ -22,6 +23,7 @@ __all__ = [
     'VOC_CLASSES',
     'LoadIndexMask',
     'LoadPicture',
+    'LoadSaliency',
     'PILColorJitter',
     'PackTaggedInputs',
     'PictureBackend',

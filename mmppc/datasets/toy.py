@@ -13,11 +13,12 @@ from PIL import Image
 
 from mmppc.datasets.tags import write_tags_csv
 from mmppc.datasets.toy_drawing import IGNORE, draw_picture
+from mmppc.datasets.toy_saliency import draw_saliency
 from mmppc.datasets.toy_shapes import TOY_CLASSES
 from mmppc.datasets.voc import voc_palette
 
 _MARKER = 'toy_set.json'
-_VERSION = 1
+_VERSION = 2
 
 
 def draw_toy_set(
@@ -29,7 +30,7 @@ def draw_toy_set(
 ) -> Path:
     """Write the toy set in VOC's layout, unless it is there already.
 
-    ``JPEGImages/*.jpg``, ``SegmentationClass/*.png`` (palette, border 255),
+    ``JPEGImages/*.jpg``, ``SegmentationClass/*.png`` (palette, border 255), ``Saliency/*.png`` (grey, as a detector's),
     ``ImageSets/Segmentation/{train,val}.txt``, ``tags.csv``, ``classes.txt`` (background first) and
     ``toy_set.json`` with the parameters. The folder appears whole or not at all, also when
     several processes draw it at once.
@@ -98,19 +99,23 @@ def _is_drawn(folder: Path, parameters: dict[str, int]) -> bool:
 
 def _write_set(folder: Path, parameters: dict[str, int]) -> None:
     palette = np.array(voc_palette(), dtype=np.uint8).tobytes()
-    for name in ('JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'):
+    for name in ('JPEGImages', 'SegmentationClass', 'Saliency', 'ImageSets/Segmentation'):
         (folder / name).mkdir(parents=True)
     tags = {}
     for stream, split in enumerate(('train', 'val')):
         names = []
         for index in range(parameters[f'num_{split}']):
-            rng = np.random.default_rng([parameters['seed'], stream, index])
-            picture, mask = draw_picture(index, parameters['size'], rng)
+            key = [parameters['seed'], stream, index]
+            rng = np.random.default_rng(key)
+            picture, mask, things = draw_picture(index, parameters['size'], rng)
             name = f'{split}_{index:05d}'
             Image.fromarray(picture).save(folder / f'JPEGImages/{name}.jpg', quality=92)
             image = Image.fromarray(mask)
             image.putpalette(palette)
             image.save(folder / f'SegmentationClass/{name}.png')
+            # Random numbers of its own, so that it can change without any picture changing.
+            saliency = draw_saliency(things, np.random.default_rng([*key, 1]))
+            Image.fromarray(saliency).save(folder / f'Saliency/{name}.png')
             present = np.setdiff1d(mask, (0, IGNORE))
             tags[name] = [TOY_CLASSES[label] for label in present]
             names.append(name)

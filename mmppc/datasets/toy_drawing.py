@@ -1,4 +1,4 @@
-"""Composition of a toy picture and its mask.
+"""Composition of a toy picture, its mask and what stands in it.
 
 A CAM that lights up parts and scenes instead of objects is what a tag classifier learns from these
 pictures, by design: bodies are shared by classes, and some classes prefer a scene.
@@ -7,6 +7,7 @@ pictures, by design: bodies are shared by classes, and some classes prefer a sce
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from mmppc.datasets.toy_scenes import SCENES, draw_coat, draw_occluder, draw_sce
 from mmppc.datasets.toy_shapes import ANIMALS, TOY_CLASSES, object_shapes
 
 IGNORE = 255
+OCCLUDER = 255
+"""Number of what stands before the objects."""
 # Drawn this much larger, then averaged: smooth edges.
 _OVERSAMPLING = 2
 # The scene in which a class stands more often than in others.
@@ -23,17 +26,24 @@ _FAVOURITES = {'cat': 'wall', 'cow': 'meadow', 'taxi': 'road', 'digger': 'sand'}
 _FAVOUR = 0.6
 
 
-def draw_picture(index: int, size: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One toy picture with its mask.
+class ToyPicture(NamedTuple):
+    """A picture and the truth about it."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    mask: np.ndarray
+    """Class indices (H, W) uint8 with a border of 255 between regions, as in VOC, one pixel wide."""
+    things: np.ndarray
+    """(H, W) uint8: 0 the scene, 1 .. K the objects, 255 what stands before them."""
+
+
+def draw_picture(index: int, size: int, rng: Generator) -> ToyPicture:
+    """One toy picture.
 
     Args:
         index: Decides the class of the first object, in turn.
         size: Typical side in pixels; each side is uniform in 0.8125..1.125 times this.
         rng: Source of everything else.
-
-    Returns:
-        The picture (H, W, 3) uint8 RGB and the class indices (H, W) uint8 with a border of 255
-        between regions, as in VOC, one pixel wide.
     """
     sides = rng.integers(round(size * 0.8125), round(size * 1.125) + 1, size=2)
     height, width = int(sides[0]), int(sides[1])
@@ -47,23 +57,27 @@ def draw_picture(index: int, size: int, rng: Generator) -> tuple[np.ndarray, np.
         scene = SCENES[int(rng.integers(len(SCENES)))]
     while True:
         image = draw_scene(scene, canvas, rng)
-        labels = np.zeros(canvas, np.uint8)
-        if _place_objects(image, labels, classes, size, rng):
+        labels, things = np.zeros(canvas, np.uint8), np.zeros(canvas, np.uint8)
+        if _place_objects(image, (labels, things), classes, size, rng):
             break
         # Where it is crowded, give up an object now and then; the first one always finds room.
         if len(classes) > 1 and rng.random() < 0.1:
             classes.pop()
     image = cv2.resize(light(image, rng), (width, height), interpolation=cv2.INTER_AREA)
     image = image + rng.normal(0, rng.uniform(1, 5), image.shape)
-    mask = labels[::_OVERSAMPLING, ::_OVERSAMPLING]
-    return image.clip(0, 255).astype(np.uint8), _with_border(mask)
+    mask, things = (layer[::_OVERSAMPLING, ::_OVERSAMPLING] for layer in (labels, things))
+    return ToyPicture(image.clip(0, 255).astype(np.uint8), _with_border(mask), things)
 
 
 def _place_objects(
-    image: np.ndarray, labels: np.ndarray, classes: list[int], size: int, rng: Generator
+    image: np.ndarray,
+    layers: tuple[np.ndarray, np.ndarray],
+    classes: list[int],
+    size: int,
+    rng: Generator,
 ) -> bool:
     """Draw the objects and what stands before them; False if one of them cannot be told."""
-    instances = np.zeros(labels.shape, np.uint8)
+    labels, instances = layers
     parts = np.zeros(labels.shape, np.uint8)
     drawn_pixels = []
     shrink = len(classes) ** -0.3
@@ -81,7 +95,8 @@ def _place_objects(
             parts[mask] = number * shape.part
         drawn_pixels.append((np.sum(instances == number), np.sum(parts == number)))
     if rng.random() < 0.35:
-        draw_occluder(image, (labels, instances, parts), rng)
+        covered = draw_occluder(image, (labels, parts), rng)
+        instances[covered] = OCCLUDER
     return all(
         np.sum(instances == number) > 0.5 * whole and np.sum(parts == number) > 0.8 * part
         for number, (whole, part) in enumerate(drawn_pixels, start=1)

@@ -73,8 +73,12 @@ def draw_coat(animal: bool, canvas: tuple[int, int], rng: Generator) -> np.ndarr
     return coat.clip(0, 255).astype(np.float32)
 
 
-def draw_occluder(image: np.ndarray, labels: tuple[np.ndarray, ...], rng: Generator) -> None:
-    """A bush or a pole before everything: coloured in ``image``, zero in each of ``labels``."""
+def draw_occluder(image: np.ndarray, labels: tuple[np.ndarray, ...], rng: Generator) -> np.ndarray:
+    """A bush or a pole before everything: coloured in ``image``, zero in each of ``labels``.
+
+    Returns:
+        Where it is, (H, W) bool.
+    """
     height, width = image.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     x = int(rng.integers(width))
@@ -92,6 +96,7 @@ def draw_occluder(image: np.ndarray, labels: tuple[np.ndarray, ...], rng: Genera
     image[covered] = color + shade[covered][:, None]
     for label in labels:
         label[covered] = 0
+    return covered
 
 
 def light(image: np.ndarray, rng: Generator) -> np.ndarray:

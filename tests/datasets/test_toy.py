@@ -9,6 +9,7 @@ from PIL import Image
 from mmppc.datasets import TaggedImageDataset, draw_toy_set
 from mmppc.datasets.names import read_classes, read_lines
 from mmppc.datasets.toy_drawing import draw_picture
+from mmppc.datasets.toy_saliency import draw_saliency
 from mmppc.datasets.toy_shapes import TOY_CLASSES
 
 
@@ -79,12 +80,47 @@ def test_masks_hold_exactly_the_tags(toy):
 
 def test_first_classes_come_in_turn_and_objects_are_not_tiny():
     for index in range(12):
-        picture, mask = draw_picture(index, 128, np.random.default_rng([7, index]))
+        picture, mask, things = draw_picture(index, 128, np.random.default_rng([7, index]))
         label = 1 + index % 6
         assert picture.dtype == mask.dtype == np.uint8
-        assert picture.shape[:2] == mask.shape
+        assert picture.shape[:2] == mask.shape == things.shape
+        # The objects and their classes cover the same pixels.
+        assert np.array_equal(((things > 0) & (things < 255))[mask != 255], (mask > 0)[mask != 255])
         assert np.sum(mask == label) > 100
         assert picture.std() > 10
+
+
+def test_saliency_knows_no_classes_and_errs(toy):
+    overlaps = []
+    for path in sorted((toy / 'Saliency').iterdir()):
+        saliency = np.asarray(Image.open(path))
+        mask = np.asarray(Image.open(toy / 'SegmentationClass' / path.name))
+        assert (saliency.shape, saliency.dtype) == (mask.shape, np.uint8)
+        salient, objects = saliency > 127, (mask > 0) & (mask < 255)
+        overlaps.append(np.sum(salient & objects) / np.sum(salient | objects))
+        assert len(np.unique(saliency)) > 20  # soft
+    assert len(overlaps) == 18
+    assert 0.6 < np.mean(overlaps) < 0.97
+
+
+def test_saliency_misses_objects_and_takes_occluders_for_some():
+    things = np.zeros((120, 160), np.uint8)
+    things[20:60, 20:60], things[70:110, 90:130], things[:, 145:] = 1, 2, 255
+    maps = [draw_saliency(things, np.random.default_rng(seed)) for seed in range(200)]
+    assert np.array_equal(maps[3], draw_saliency(things, np.random.default_rng(3)))
+    found = {number: [m[things == number].mean() > 100 for m in maps] for number in (0, 1, 2, 255)}
+    assert not any(found[0])
+    assert all(0.8 < np.mean(found[number]) < 0.98 for number in (1, 2))
+    assert 0.15 < np.mean(found[255]) < 0.45
+    assert draw_saliency(np.zeros((48, 50), np.uint8), np.random.default_rng(0)).max() < 40
+
+
+def test_pictures_have_random_numbers_of_their_own(toy):
+    """What else is drawn of a picture, as its saliency map, does not change the picture."""
+    picture, mask, _ = draw_picture(1, 128, np.random.default_rng([0, 0, 1]))
+    assert np.array_equal(np.asarray(Image.open(toy / 'SegmentationClass/train_00001.png')), mask)
+    stored = np.asarray(Image.open(toy / 'JPEGImages/train_00001.jpg')).astype(int)
+    assert np.abs(stored - picture).mean() < 6  # JPEG's loss
 
 
 def test_a_set_that_is_there_is_kept(toy):

@@ -55,6 +55,16 @@ def correlation_inputs():
     return cams, torch.sin(0.31 * d + 0.17 * i + 0.23 * j)
 
 
+def saliency_inputs():
+    """Maps in EPS's own order, background last, and saliency maps; channels 3, 8 and 8, 15 are tagged."""
+    n, c, i, j = grid(2, 21, 14, 14)
+    cams = 3 * torch.sin(0.7 * c + 0.13 * i + 0.29 * j + 1.1 * n)
+    cams[:, [3, 8]] += 3
+    n, _, i, j = grid(2, 1, 56, 56)
+    saliency = 0.5 + 0.5 * torch.sin(0.05 * i + 0.09 * j + 1.1 * n)
+    return cams, saliency, multi_hot((3, 8), (8, 15))
+
+
 # The background's prototype stands on pixels of one and the same confidence, so the golden values
 # depend on the order in which torch.topk takes equal values: not the lowest index, as the sheet says,
 # but what the C++ library's nth_element leaves in front. With another library they do not hold.

@@ -4,6 +4,7 @@ from mmppc.datasets.transforms.load_confident_labels import LoadConfidentLabels
 from mmppc.datasets.transforms.load_confident_maps import LoadConfidentMaps
 from mmppc.datasets.transforms.load_index_mask import LoadIndexMask
 from mmppc.datasets.transforms.load_picture import LoadPicture
+from mmppc.datasets.transforms.load_saliency import LoadSaliency
 from mmppc.datasets.transforms.load_seed import LoadSeed
 from mmppc.datasets.transforms.pack_tagged_inputs import PackTaggedInputs
 from mmppc.datasets.transforms.pil_color_jitter import PILColorJitter
@@ -20,6 +21,7 @@ __all__ = [
     'LoadConfidentMaps',
     'LoadIndexMask',
     'LoadPicture',
+    'LoadSaliency',
     'LoadSeed',
     'PILColorJitter',
     'PackTaggedInputs',

@@ -19,7 +19,8 @@ class RandomCropPad(BaseTransform):
     shorter one is placed at a uniformly random offset, and the rest is filled. The fill is the
     mean colour, so that it is exactly 0 once the data preprocessor has normalised the batch.
 
-    Changes ``img`` to (h, w, 3) float32, ``gt_seg_map`` to (h, w) or (h, w, K) and ``img_shape``.
+    Changes ``img`` to (h, w, 3) float32, ``gt_seg_map`` to (h, w) or (h, w, K), ``saliency`` to (h, w), 0 outside of
+    the picture, and ``img_shape``.
 
     Args:
         crop_size: Side in pixels, or (h, w).
@@ -60,6 +61,10 @@ class RandomCropPad(BaseTransform):
             )
             mask[rows, columns] = given[rows_from, columns_from]
             results['gt_seg_map'] = mask
+        if results.get('saliency') is not None:
+            saliency = np.zeros(self.crop_size, dtype=np.float32)
+            saliency[rows, columns] = results['saliency'][rows_from, columns_from]
+            results['saliency'] = saliency
         return results
 
     def __repr__(self) -> str:
