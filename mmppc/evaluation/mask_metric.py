@@ -174,7 +174,9 @@ class MaskMetric(IoUMetric):
         areas = None
         if 'gt_sem_seg' in sample and not self.format_only:
             truth = sample['gt_sem_seg']['data'][0].to(label)
-            areas = self.intersect_and_union(label, truth, len(classes), self.ignore_index)
+            counts = self.intersect_and_union(label, truth, len(classes), self.ignore_index)
+            # mmseg counts in float32, whose sums stop growing at 2**24: a class of COCO has a thousand times that.
+            areas = tuple(count.double() for count in counts)
         self.results.append((name, areas))
         if self.output_dir is not None:
             stem = sample.get('sample_id') or Path(sample['img_path']).stem
