@@ -4,7 +4,23 @@ import torch
 from torch import Tensor
 
 
-def min_max_normalize(maps: Tensor, *, eps: float = 1e-5, clamp: bool = True) -> Tensor:
+def map_range(maps: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Lowest and highest value of each non-negative map (..., h, w), (..., 1, 1) each.
+
+    Args:
+        maps: Values of at least 0; differentiated.
+        valid: Cells that count, bool, broadcast to ``maps``; None for all. Both are 0 where none counts.
+    """
+    if valid is None:
+        return maps.amin(dim=(-2, -1), keepdim=True), maps.amax(dim=(-2, -1), keepdim=True)
+    high = maps.masked_fill(~valid, 0).amax(dim=(-2, -1), keepdim=True)
+    low = torch.where(valid, maps, high.detach()).amin(dim=(-2, -1), keepdim=True)
+    return low, high
+
+
+def min_max_normalize(
+    maps: Tensor, *, eps: float = 1e-5, clamp: bool = True, valid: Tensor | None = None
+) -> Tensor:
     """Stretch each activation map to [0, 1] (``reference``: normalisation before the contrast and of seeds).
 
     Negative activations count as zero and values within ``eps`` of the minimum as background.
@@ -13,13 +29,13 @@ def min_max_normalize(maps: Tensor, *, eps: float = 1e-5, clamp: bool = True) ->
         maps: Raw maps, (..., h, w).
         eps: Margin above the minimum that still counts as nothing.
         clamp: Limit the result to [0, 1]. The published code does not, so that an empty map becomes -1 everywhere.
+        valid: Cells that make the minimum and the maximum, bool, broadcast to ``maps``; None for all.
 
     Returns:
-        Scores of the same shape.
+        Scores of the same shape; without meaning outside ``valid``.
     """
     maps = maps.relu()
-    low = maps.amin(dim=(-2, -1), keepdim=True)
-    high = maps.amax(dim=(-2, -1), keepdim=True)
+    low, high = map_range(maps, valid)
     maps = torch.where(maps < low + eps, torch.zeros_like(maps), maps)
     scores = (maps - low - eps) / (high - low + eps)
     return scores.clamp(0, 1) if clamp else scores

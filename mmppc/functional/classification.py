@@ -15,13 +15,22 @@ def align_corners_weights(length: int, size: int, like: Tensor) -> Tensor:
     return F.interpolate(basis, size=size, mode='linear', align_corners=True)[0].mean(dim=-1)
 
 
-def pool_maps(maps: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+def pool_maps(
+    maps: Tensor, size: tuple[int, int] | None = None, valid: Tensor | None = None
+) -> Tensor:
     """Average each map, (N, K, h, w) -> (N, K) (Eq. 2).
 
     Args:
         maps: Raw maps.
         size: Average the maps as upsampled to ``(H, W)`` with aligned corners, as SEAM does; None for the plain mean.
+        valid: Average these pixels only, (N, 1, H, W) bool on the grid that is averaged; None for all. 0 where a
+            picture has none.
     """
+    if valid is not None:
+        if size is not None and tuple(maps.shape[-2:]) != tuple(size):
+            maps = F.interpolate(maps, size=size, mode='bilinear', align_corners=True)
+        total = maps.masked_fill(~valid, 0).sum(dim=(-2, -1))
+        return total / valid.sum(dim=(-2, -1)).clamp(min=1)
     if size is None:
         return maps.mean(dim=(-2, -1))
     rows = align_corners_weights(maps.shape[-2], size[0], maps)
@@ -30,7 +39,11 @@ def pool_maps(maps: Tensor, size: tuple[int, int] | None = None) -> Tensor:
 
 
 def tag_classification(
-    logits: Tensor, tags: Tensor, *, size: tuple[int, int] | None = None
+    logits: Tensor,
+    tags: Tensor,
+    *,
+    size: tuple[int, int] | None = None,
+    valid: Tensor | None = None,
 ) -> Tensor:
     """Multi-label soft-margin loss of the foreground channels against the tags (Eq. 2).
 
@@ -38,9 +51,10 @@ def tag_classification(
         logits: Raw maps, (N, 1+C, h, w), background first; the background takes no part.
         tags: Classes in each picture, (N, C) multi-hot.
         size: See :func:`pool_maps`.
+        valid: See :func:`pool_maps`.
 
     Returns:
         Scalar, the mean over pictures and classes.
     """
-    scores = pool_maps(logits, size)[:, 1:]
+    scores = pool_maps(logits, size, valid)[:, 1:]
     return F.multilabel_soft_margin_loss(scores, tags.to(scores))

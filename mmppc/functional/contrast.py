@@ -130,6 +130,7 @@ def _check_inputs(
     cams: Sequence[Tensor],
     tags: Tensor | None,
     labels: Sequence[Tensor] | None,
+    valid: Tensor | None,
 ) -> None:
     if not 1 <= len(features) <= 2 or len(features) != len(cams):
         raise ValueError(
@@ -144,6 +145,8 @@ def _check_inputs(
                 )
     if labels is None and tags is not None and tags.shape != (grid[0], cams[0].shape[1] - 1):
         raise ValueError(f'tags must be {(grid[0], cams[0].shape[1] - 1)}, got {tuple(tags.shape)}')
+    if valid is not None and tuple(valid.shape) != grid:
+        raise ValueError(f'valid must be {grid}, got {tuple(valid.shape)}')
 
 
 def pixel_prototype_contrast(
@@ -153,6 +156,7 @@ def pixel_prototype_contrast(
     *,
     preset: str | ContrastOptions = 'paper',
     labels: Sequence[Tensor] | None = None,
+    valid: Tensor | None = None,
     random_keys: Sequence[Tensor] | None = None,
     proto_keys: Sequence[Tensor] | None = None,
     generator: torch.Generator | None = None,
@@ -170,6 +174,8 @@ def pixel_prototype_contrast(
         tags: Classes in each picture, (N, C) multi-hot. Not needed with ``labels``.
         preset: ``paper``, ``published`` or ready :class:`ContrastOptions`.
         labels: Dense labels of each view, (N, h, w) with 255 ignored; ``cams`` are then confidences as they are.
+        valid: Cells that both views show, (N, h, w) bool; others are ignored, in maps' normalisation and prototypes
+            too. None for all.
         random_keys: One (P,) per view in place of random numbers for the sampled half of the pixels.
         proto_keys: One (P, 1+C) per view in place of random numbers for ``proto_pick='random'``.
         generator: Source of the random numbers.
@@ -184,11 +190,11 @@ def pixel_prototype_contrast(
         chosen = replace(preset, **options)
     else:
         chosen = ContrastOptions.from_preset(preset, **options)
-    _check_inputs(features, cams, tags, labels)
+    _check_inputs(features, cams, tags, labels, valid)
     ranks = Ranks(group, chosen.sync_prototypes)
     with torch.autocast(features[0].device.type, enabled=False):
         views = [
-            build_view(feature, cam, tags, labels[index] if labels else None, chosen, ranks)
+            build_view(feature, cam, tags, labels[index] if labels else None, valid, chosen, ranks)
             for index, (feature, cam) in enumerate(zip(features, cams))
         ]
         return _combine(views, random_keys, proto_keys, generator, chosen, ranks)

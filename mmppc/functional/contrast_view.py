@@ -11,6 +11,9 @@ from .contrast_options import ContrastOptions
 from .distributed import Ranks
 from .prototypes import estimate_prototypes
 
+IGNORED = 255
+"""Label of a pixel that takes no part."""
+
 
 @dataclass(frozen=True)
 class ContrastView:
@@ -25,9 +28,15 @@ class ContrastView:
         return self.embeddings @ prototypes.t() / temperature
 
 
-def score_maps(cams: Tensor, tags: Tensor, options: ContrastOptions) -> tuple[Tensor, Tensor]:
-    """Confidences (N, 1+C, h, w) and pseudo labels (N, h, w) of raw maps (N, 1+C, h, w) of pictures with ``tags``."""
-    scores = min_max_normalize(cams, clamp=options.clamp_scores)
+def score_maps(
+    cams: Tensor, tags: Tensor, options: ContrastOptions, valid: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Confidences (N, 1+C, h, w) and pseudo labels (N, h, w) of raw maps (N, 1+C, h, w) of pictures with ``tags``.
+
+    The maps are normalised by their ``valid`` cells (N, h, w), None for all.
+    """
+    counted = None if valid is None else valid.unsqueeze(1)
+    scores = min_max_normalize(cams, clamp=options.clamp_scores, valid=counted)
     labels = pseudo_labels(scores, tags, options.bg_threshold)
     foreground = scores[:, 1:]
     if options.bg_conf == 'one_minus_max':
@@ -41,7 +50,7 @@ def score_maps(cams: Tensor, tags: Tensor, options: ContrastOptions) -> tuple[Te
 def _candidates(
     labels: Tensor, tags: Tensor | None, num_classes: int, options: ContrastOptions, ranks: Ranks
 ) -> Tensor:
-    """Pixels (P, K) that may represent each class; ``labels`` is (N, h, w)."""
+    """Pixels (P, K) that may represent each class, valid or not; ``labels`` is (N, h, w), 255 where not valid."""
     classes = torch.arange(num_classes, device=labels.device)
     assigned = labels.reshape(-1, 1) == classes
     if tags is None:
@@ -70,24 +79,33 @@ def label_and_estimate(
     cams: Tensor,
     tags: Tensor | None,
     labels: Tensor | None,
+    valid: Tensor | None,
     options: ContrastOptions,
     ranks: Ranks,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixel labels (P,), prototypes (K, D) and their validity (K,) of one view."""
+    """Pixel labels (P,), prototypes (K, D) and their validity (K,) of one view.
+
+    Pixels outside ``valid`` (N, h, w) are labelled 255 and make no prototype.
+    """
     num_classes = cams.shape[1]
     if labels is None:
         if tags is None:
             raise ValueError('the contrast needs tags or dense labels')
-        scores, labels = score_maps(cams, tags, options)
+        scores, labels = score_maps(cams, tags, options, valid)
     else:
         scores, tags = cams, None
+    if valid is not None:
+        labels = labels.masked_fill(~valid, IGNORED)
+    candidates = _candidates(labels, tags, num_classes, options, ranks)
+    if valid is not None:
+        candidates = candidates & valid.reshape(-1, 1)
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
     if options.norm_before_proto:
         pixels = F.normalize(pixels, dim=1)
     prototypes, valid = estimate_prototypes(
         pixels,
         scores.permute(0, 2, 3, 1).flatten(0, 2),
-        _candidates(labels, tags, num_classes, options, ranks),
+        candidates,
         options.topk,
         clamp=options.clamp_scores,
         group=ranks.group,
@@ -101,14 +119,16 @@ def build_view(
     cams: Tensor,
     tags: Tensor | None,
     labels: Tensor | None,
+    valid: Tensor | None,
     options: ContrastOptions,
     ranks: Ranks,
 ) -> ContrastView:
     """A view from projected features (N, D, h, w), maps (N, 1+C, h, w) and tags (N, C) or dense labels (N, h, w).
 
-    Computed in at least float32. Only the embeddings are differentiated.
+    Cells outside ``valid`` (N, h, w) bool take no part; None for all. Computed in at least float32. Only the embeddings
+    are differentiated.
     """
     dtype = torch.promote_types(features.dtype, torch.float32)
     features, cams = features.to(dtype), cams.detach().to(dtype)
-    estimate = label_and_estimate(features.detach(), cams, tags, labels, options, ranks)
+    estimate = label_and_estimate(features.detach(), cams, tags, labels, valid, options, ranks)
     return ContrastView(_unit(features.permute(0, 2, 3, 1).flatten(0, 2)), *estimate)

@@ -5,16 +5,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .cam import with_background
+from .cam import map_range, with_background
+from .classification import pool_maps
 
 Warp = Callable[[Tensor], Tensor]
 
 
-def max_norm(maps: Tensor, eps: float = 1e-5) -> Tensor:
-    """Stretch each map (..., h, w) to [0, 1]; the gradient also flows through the minimum and the maximum."""
+def max_norm(maps: Tensor, eps: float = 1e-5, valid: Tensor | None = None) -> Tensor:
+    """Stretch each map (..., h, w) to [0, 1]; the gradient also flows through the minimum and the maximum.
+
+    Those are of the ``valid`` pixels (bool, broadcast to ``maps``; None for all); others have no meaning afterwards.
+    """
     maps = maps.relu()
-    low = maps.amin(dim=(-2, -1), keepdim=True)
-    high = maps.amax(dim=(-2, -1), keepdim=True)
+    low, high = map_range(maps, valid)
     return (maps - low - eps).relu() / (high - low + eps)
 
 
@@ -73,7 +76,7 @@ def pixel_correlation(
     return torch.cat(refined, dim=2).unflatten(2, (height, width))
 
 
-def minimum_pooling(refined: Tensor, tags: Tensor) -> Tensor:
+def minimum_pooling(refined: Tensor, tags: Tensor, valid: Tensor | None = None) -> Tensor:
     """Mean of the strongest tagged foreground response over the quarter of pixels where it is weakest.
 
     It keeps the refined maps from covering the whole picture.
@@ -81,56 +84,98 @@ def minimum_pooling(refined: Tensor, tags: Tensor) -> Tensor:
     Args:
         refined: Refined maps at the view's input resolution, (N, 1+C, H, W).
         tags: Classes in each picture, (N, C) multi-hot.
+        valid: Pixels of which the quarter is taken, (N, 1, H, W) bool; None for all.
     """
     strongest = (refined[:, 1:] * tags[:, :, None, None].to(refined)).amax(dim=1).flatten(1)
+    if valid is not None:
+        return _mean_of_lowest(strongest.relu(), valid.flatten(1), 0.25)
     count = max(strongest.shape[1] // 4, 1)
     return strongest.topk(count, dim=1, largest=False).values.relu().sum() / (count * len(refined))
 
 
-def equivariance(first: Tensor, second: Tensor) -> Tensor:
-    """ER: mean distance of two views' normalised foreground maps, (N, 1+C, H, W) each, in one frame."""
-    return (first[:, 1:] - second[:, 1:]).abs().mean()
+def _mean_of_lowest(values: Tensor, counted: Tensor, share: float) -> Tensor:
+    """Mean over rows of the mean of the lowest ``share`` of each row's ``counted`` values, both (N, P).
+
+    At least one value is taken; a row in which none counts adds 0.
+    """
+    number = counted.sum(dim=1, keepdim=True)
+    taken = (number.double() * share).long().clamp(min=1).minimum(number)
+    ascending = values.masked_fill(~counted, torch.inf).sort(dim=1).values
+    places = torch.arange(values.shape[1], device=values.device)
+    total = ascending.masked_fill(places >= taken, 0).sum(dim=1)
+    return (total / taken.squeeze(1).clamp(min=1)).mean()
 
 
-def cross_equivariance(maps: Tensor, refined: Tensor, share: float = 0.2) -> Tensor:
+def equivariance(first: Tensor, second: Tensor, valid: Tensor | None = None) -> Tensor:
+    """ER: mean distance of two views' normalised foreground maps, (N, 1+C, H, W) each, in one frame.
+
+    With ``valid`` (N, 1, H, W) bool, the mean over each picture's valid pixels, then over pictures.
+    """
+    distance = (first[:, 1:] - second[:, 1:]).abs()
+    if valid is None:
+        return distance.mean()
+    return pool_maps(distance, valid=valid).mean()
+
+
+def cross_equivariance(
+    maps: Tensor, refined: Tensor, share: float = 0.2, valid: Tensor | None = None
+) -> Tensor:
     """One direction of ECR: distance of one view's refined maps to the other view's maps where it is largest.
 
     Args:
         maps: Normalised maps of the one view, background set, (N, 1+C, H, W). Not differentiated.
         refined: Normalised refined maps of the other view in the same frame, (N, 1+C, H, W).
         share: Part of each picture's values that enters, the largest.
+        valid: Pixels whose values count, (N, 1, H, W) bool; None for all.
     """
     error = (keep_strongest(maps.detach()) - refined).abs().flatten(1)
+    if valid is not None:
+        counted = valid.expand(-1, refined.shape[1], -1, -1).flatten(1)
+        return -_mean_of_lowest(-error, counted, share)
     count = max(int(share * error.shape[1]), 1)
     return error.topk(count, dim=1).values.mean()
 
 
 def seam_losses(
-    cams: tuple[Tensor, Tensor], refined: tuple[Tensor, Tensor], tags: Tensor, warp: Warp
+    cams: tuple[Tensor, Tensor],
+    refined: tuple[Tensor, Tensor],
+    tags: Tensor,
+    warp: Warp,
+    valid: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """SEAM's regularisers on two views of a picture.
 
     Args:
-        cams: Raw maps of both views at their input resolutions, (N, 1+C, H, W).
+        cams: Raw maps of both views, (N, 1+C, H, W), as published at their input resolutions.
         refined: The same after :func:`pixel_correlation`.
         tags: Classes in each picture, (N, C) multi-hot.
-        warp: Brings maps of the first view into the second view's frame; applied after normalisation.
+        warp: Brings maps of the first view into the second view's frame at the second maps' resolution; applied after
+            normalisation.
+        valid: Pixels of the second view's frame that the first view covers, (N, 1, H, W) bool; None for all. What is
+            outside of it, in either view, is left out: maps are normalised in the common part, after ``warp``.
 
     Returns:
         ``loss_er``, ``loss_ecr`` (both directions added) and ``loss_min_pool`` (mean of both views), scalars.
     """
     mask = with_background(tags)[:, :, None, None].to(cams[0])
-    first, second = warp(max_norm(cams[0])) * mask, max_norm(cams[1]) * mask
-    first_refined, second_refined = (
-        warp(max_norm(refined[0])) * mask,
-        max_norm(refined[1]) * mask,
-    )
-    loss_er = equivariance(first, second)
+
+    def normalised(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        if valid is None:
+            return warp(max_norm(pair[0])) * mask, max_norm(pair[1]) * mask
+        both = (max_norm(maps, valid=valid) for maps in (warp(pair[0]), pair[1]))
+        first, second = (maps.masked_fill(~valid, 0) * mask for maps in both)
+        return first, second
+
+    first, second = normalised(cams)
+    first_refined, second_refined = normalised(refined)
+    loss_er = equivariance(first, second, valid)
     first, second = background_from_foreground(first), background_from_foreground(second)
     return {
         'loss_er': loss_er,
-        'loss_ecr': cross_equivariance(second, first_refined)
-        + cross_equivariance(first, second_refined),
-        'loss_min_pool': (minimum_pooling(refined[0], tags) + minimum_pooling(refined[1], tags))
+        'loss_ecr': cross_equivariance(second, first_refined, valid=valid)
+        + cross_equivariance(first, second_refined, valid=valid),
+        'loss_min_pool': (
+            minimum_pooling(refined[0], tags) + minimum_pooling(refined[1], tags, valid)
+        )
         / 2,
     }

@@ -20,6 +20,8 @@ class ViewOutput:
         warp: ``warp(maps, size=None)`` brings maps of the first view into this view's frame, at ``size`` or at the
             maps' own resolution scaled like the input; None on the first view.
         saliency: Saliency maps of the pictures in this view's frame, (N, 1, H, W) in [0, 1], or None.
+        valid: Where the warped first view covers this view's frame, (N, 1, H, W) bool; None for everywhere. What lies
+            outside enters no loss.
     """
 
     logits: Tensor
@@ -28,3 +30,4 @@ class ViewOutput:
     embeddings: Tensor | None = None
     warp: Warp | None = None
     saliency: Tensor | None = None
+    valid: Tensor | None = None

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmppc.functional.contrast import pixel_prototype_contrast
 from mmppc.functional.contrast_options import ContrastOptions
+from mmppc.functional.coverage import valid_cells
 
 from ..outputs import ViewOutput
 
@@ -17,7 +18,8 @@ from ..outputs import ViewOutput
 class PixelPrototypeContrastLoss(nn.Module):
     """Weakly supervised pixel-to-prototype contrast across and within the views (Eq. 1, 4-9).
 
-    Both views are brought to the grid of the second view. With a single view only the intra term is left.
+    Both views are brought to the grid of the second view; cells of it that the first view does not cover wholly take no
+    part. With a single view only the intra term is left.
 
     Args:
         preset: ``paper`` follows the paper and has no known defect; ``published`` the published code.
@@ -69,4 +71,7 @@ class PixelPrototypeContrastLoss(nn.Module):
                 feature, cam = warp(feature, size), warp(cam, size)
             features.append(feature)
             cams.append(cam)
-        return pixel_prototype_contrast(features, cams, tags, preset=self.options)
+        valid = views[-1].valid
+        if valid is not None:
+            valid = valid_cells(valid, (cams[-1].shape[-2], cams[-1].shape[-1])).squeeze(1)
+        return pixel_prototype_contrast(features, cams, tags, preset=self.options, valid=valid)

@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmppc.functional.classification import tag_classification
+from mmppc.functional.coverage import valid_cells
 
 from ..outputs import ViewOutput
 
@@ -15,6 +16,8 @@ from ..outputs import ViewOutput
 @MODELS.register_module()
 class TagClassificationLoss(nn.Module):
     """Multi-label soft-margin loss on the average of the foreground maps (Eq. 2), mean of the views.
+
+    A view that leaves a part of its frame empty is averaged over the rest.
 
     Args:
         pool: ``upsampled`` averages the map upsampled to the input, as SEAM and PPC do (border cells weigh less);
@@ -34,10 +37,13 @@ class TagClassificationLoss(nn.Module):
 
     def forward(self, views: Sequence[ViewOutput], tags: Tensor) -> dict[str, Tensor]:
         """Loss of the views' raw maps under ``tags`` (N, C) multi-hot: ``loss_tags``."""
-        losses = [
-            tag_classification(
-                view.logits, tags, size=view.size if self.pool == 'upsampled' else None
-            )
-            for view in views
-        ]
+        losses = [self._loss(view, tags) for view in views]
         return {'loss_tags': self.loss_weight * torch.stack(losses).mean()}
+
+    def _loss(self, view: ViewOutput, tags: Tensor) -> Tensor:
+        size = view.size if self.pool == 'upsampled' else None
+        valid = view.valid
+        if valid is not None:
+            grid = view.logits.shape
+            valid = valid_cells(valid, size or (grid[-2], grid[-1]))
+        return tag_classification(view.logits, tags, size=size, valid=valid)

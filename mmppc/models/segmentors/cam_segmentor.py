@@ -112,6 +112,7 @@ class CAMSegmentor(BaseSegmentor):
             second_inputs, warp = self.view(inputs)
             second = self.forward_view(second_inputs)
             second.warp = warp
+            second.valid = getattr(warp, 'valid', None)
             second.saliency = None if saliency is None else warp(saliency, second.size)
             views.append(second)
         result: dict[str, Tensor] = {}
