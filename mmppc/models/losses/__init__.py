@@ -2,6 +2,7 @@ from .affinity_loss import AffinityLoss
 from .displacement_loss import DisplacementLoss
 from .equivariance_loss import EquivarianceLoss
 from .pixel_prototype_contrast_loss import PixelPrototypeContrastLoss
+from .saliency_loss import SaliencyLoss
 from .tag_classification_loss import TagClassificationLoss
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     'DisplacementLoss',
     'EquivarianceLoss',
     'PixelPrototypeContrastLoss',
+    'SaliencyLoss',
     'TagClassificationLoss',
 ]

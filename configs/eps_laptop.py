@@ -1,0 +1,19 @@
+# EPS on the laptop backbone.
+_base_ = ['./cam_laptop.py']
+saliency_dir = 'data/voc6/Saliency'  # tools/dataset_converters/make_saliency.py data/voc6/JPEGImages data/voc6/Saliency
+train_pipeline = [
+    dict(type='LoadPicture'),
+    dict(type='LoadSaliency', saliency_dir=saliency_dir),
+    dict(type='RandomResizeLong', low=224, high=384),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PILColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1),
+    dict(type='RandomCropPad', crop_size=224, pad_value=(127.0, 127.0, 127.0)),
+    dict(type='PackTaggedInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+model = dict(
+    decode_head=dict(dropout_ratio=0.0),
+    losses=dict(tags=dict(pool='mean'), saliency=dict(type='SaliencyLoss', threshold=0.4, mix=0.5)),
+    test_cfg=dict(maps='logits', activation='softmax', normalize='max', threshold=0.2),
+)
+mask_stage = dict(crf='none')
