@@ -4,6 +4,7 @@ from .cam_head import CAMHead
 from .concat_aspp_head import ConcatASPPHead
 from .largefov_head import LargeFOVHead
 from .pixel_correlation import PixelCorrelation
+from .prototype_contrast_head import PrototypeContrastHead
 from .sum_aspp_head import SumASPPHead
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     'ConcatASPPHead',
     'LargeFOVHead',
     'PixelCorrelation',
+    'PrototypeContrastHead',
     'SumASPPHead',
 ]
