@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -17,7 +18,7 @@ from mmppc.refinement.records import picture_records
 
 @HOOKS.register_module()
 class ConfidentLabelHook(Hook):
-    """Makes what confident labels of the training pictures are missing in ``label_dir``, before training.
+    """Makes what confident labels of the training pictures are missing, before training.
 
     Labels that are finished and newer than their seeds stay, those of other settings or of other
     seeds are refused; ``labels.json`` in the folder says how they were made and what they hold. Each
@@ -25,8 +26,9 @@ class ConfidentLabelHook(Hook):
 
     Args:
         seed_dir: Folder of the seeds of the training pictures.
-        label_dir: Folder of the labels.
         kind: ``'psa'`` (AffinityNet) or ``'irn'``.
+        label_dir: Folder of the labels; None for ``labels`` in the runner's work folder. Transforms of the training
+            pipeline whose own ``label_dir`` is None get to know it.
         low: For ``'psa'``, the larger background, ``dict(alpha=...)`` or ``dict(constant=...)``.
         high: For ``'psa'``, the smaller one.
         fg_threshold: For ``'irn'``, background score of the map whose foreground is sure.
@@ -43,8 +45,8 @@ class ConfidentLabelHook(Hook):
     def __init__(
         self,
         seed_dir: str,
-        label_dir: str,
         kind: str,
+        label_dir: str | None = None,
         low: Mapping[str, float] | None = None,
         high: Mapping[str, float] | None = None,
         fg_threshold: float | None = None,
@@ -71,12 +73,14 @@ class ConfidentLabelHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Make the missing labels; the other ranks wait for the last."""
         loader = runner.train_dataloader
+        folder = Path(self.label_dir or Path(runner.work_dir) / 'labels')
+        told = _tell(loader.dataset.pipeline, folder)
         info = loader.dataset.metainfo
         num_classes = len(info['classes'])
         report = make_confident_labels(
             picture_records(loader.dataset),
             seed_dir=self.seed_dir,
-            label_dir=self.label_dir,
+            label_dir=folder,
             kind=self.kind,
             num_classes=num_classes,
             palette=info.get('palette') or voc_palette(num_classes),
@@ -84,12 +88,12 @@ class ConfidentLabelHook(Hook):
             progress=True,
             **self.settings,
         )
-        print_log(describe(report, self.label_dir), logger='current')
-        if report['written']:
+        print_log(describe(report, folder), logger='current')
+        if report['written'] or told:
             self._former_stream = _restart_loading(runner.train_loop)
 
 
-def describe(report: Mapping[str, Any], folder: str) -> str:
+def describe(report: Mapping[str, Any], folder: Path) -> str:
     """The report in a sentence."""
     text = (
         f'labels of {report["pictures"]} pictures in {folder} ({report["written"]} made now): '
@@ -101,8 +105,20 @@ def describe(report: Mapping[str, Any], folder: str) -> str:
     return f'{text}; {report["accuracy"]} % of the sure ones are right'
 
 
+def _tell(pipeline: Any, folder: Path) -> bool:
+    """Give the folder to the transforms that wait for it; whether there were any."""
+    waiting = [
+        step
+        for step in getattr(pipeline, 'transforms', ())
+        if getattr(step, 'label_dir', folder) is None
+    ]
+    for step in waiting:
+        step.label_dir = folder
+    return bool(waiting)
+
+
 def _restart_loading(loop: Any) -> Any:
-    """Forget what was loaded ahead when there were no labels: MMEngine 0.10.7 starts to load with the loop.
+    """Forget what was loaded ahead, without labels or their folder: MMEngine 0.10.7 starts to load with the loop.
 
     Returns:
         What has to be kept: the stream of MMEngine's ``InfiniteSampler`` ends for good with its first iterator.

@@ -20,7 +20,7 @@ from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.environment import MMPRETRAIN, check_environment
 
 DEBUG = 'MMPPC_DEBUG'
-FOLDERS = ('data_root', 'mask_dir', 'seed_dir', 'label_dir', 'saliency_dir', 'tag_file')
+FOLDERS = ('data_root', 'mask_dir', 'seed_dir', 'saliency_dir', 'tag_file')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def read_config(
 ) -> Config:
     """Read a config, override settings, and set its work folder (default: ``work_dirs/<config>``).
 
-    A path that the config names at its top (``data_root``, ``mask_dir``, ``seed_dir``, ``label_dir``, ``saliency_dir``,
+    A path that the config names at its top (``data_root``, ``mask_dir``, ``seed_dir``, ``saliency_dir``,
     ``tag_file``) is a part of other settings too; overriding it moves them all.
     """
     if not Path(path).is_file():

@@ -162,12 +162,12 @@ def run_rank(rank, world, folder, queue):
     torch.set_num_threads(1)
     method = f'file://{folder}/store'
     torch.distributed.init_process_group('gloo', init_method=method, rank=rank, world_size=world)
-    hook = ConfidentLabelHook(str(folder / 'seeds'), str(folder / 'labels'), 'irn', workers=0)
+    hook = ConfidentLabelHook(str(folder / 'seeds'), 'irn', str(folder / 'labels'), workers=0)
     hook.before_train(FakeRunner(folder))
     found = len(list((folder / 'labels/set').glob('*.png')))
     report = (folder / 'labels/labels.json').read_text()
     refused = ConfidentLabelHook(
-        str(folder / 'seeds'), str(folder / 'labels'), 'irn', bg_threshold=0.1, workers=0
+        str(folder / 'seeds'), 'irn', str(folder / 'labels'), bg_threshold=0.1, workers=0
     )
     try:
         refused.before_train(FakeRunner(folder))

@@ -51,7 +51,6 @@ def options(folder, method: str, iters: int) -> list[str]:
         '--cfg-options',
         f'data_root={folder / "toy"}',
         f'seed_dir={folder / "seeds"}',
-        f'label_dir={folder / method / "labels"}',
         f'train_cfg.max_iters={iters}',
         f'param_scheduler.0.end={iters + 1}',
         f'default_hooks.checkpoint.interval={iters}',

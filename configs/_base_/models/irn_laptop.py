@@ -30,7 +30,7 @@ model = dict(
         beta=10.0,
         log_steps=8,
         background=None,
-        threshold=0.45,
+        threshold=0.8,  # seeds with a high floor
         seed_resize='bilinear',
         flip=True,
     ),

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmppc.storage.confident_maps import load_confident_maps
+
+
+def label_file(transform: Any, sample_id: str, suffix: str) -> Path:
+    """The confident labels of a picture; ValueError where ``transform.label_dir`` is not known."""
+    if transform.label_dir is None:
+        raise ValueError(
+            f'{type(transform).__name__}: label_dir=None, expected a folder, or ConfidentLabelHook among the hooks'
+        )
+    return transform.label_dir / f'{sample_id}{suffix}'
 
 
 @TRANSFORMS.register_module()
@@ -20,18 +30,18 @@ class LoadConfidentMaps(BaseTransform):
     and ``map_classes`` (1+K,) int64.
 
     Args:
-        label_dir: Folder of the files.
+        label_dir: Folder of the files; None for the one that ``ConfidentLabelHook`` makes them in, and says so here.
 
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it cannot be read, or is of another picture size or number of classes.
     """
 
-    def __init__(self, label_dir: str) -> None:
-        self.label_dir = Path(label_dir)
+    def __init__(self, label_dir: str | None = None) -> None:
+        self.label_dir = None if label_dir is None else Path(label_dir)
 
     def transform(self, results: dict) -> dict:
-        path = self.label_dir / f'{results["sample_id"]}.npz'
+        path = label_file(self, results['sample_id'], '.npz')
         maps = load_confident_maps(path)
         size = tuple(results['ori_shape'][:2])
         if maps.low.shape[1:] != size:
@@ -52,4 +62,4 @@ class LoadConfidentMaps(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(label_dir={str(self.label_dir)!r})'
+        return f'{type(self).__name__}(label_dir={str(self.label_dir or "")!r})'

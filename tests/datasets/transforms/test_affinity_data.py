@@ -127,3 +127,9 @@ def test_label_maps_are_read_from_their_own_folder_and_shrunk(tmp_path):
         ShrinkMask(5)({'gt_seg_map': labels})
     with pytest.raises(ValueError, match='at least 1'):
         ShrinkMask(0)
+
+
+def test_a_folder_that_nobody_has_named_is_missed():
+    for load in (LoadConfidentMaps(), LoadConfidentLabels()):
+        with pytest.raises(ValueError, match='ConfidentLabelHook'):
+            load(picture())

@@ -1,17 +1,7 @@
-# The labels of IRN are made of the seeds in `seed_dir`; the same seeds walk in the test.
-# `--cfg-options data_root=DIR seed_dir=DIR label_dir=DIR` moves every path below.
+# Affinity stages: the labels to train with are made of the seeds in `seed_dir`; they also walk in the test.
+# `--cfg-options data_root=DIR seed_dir=DIR` moves every path below.
 data_root = 'data/toy'
 seed_dir = 'work_dirs/ppc_seam_toy/seeds'  # of tools/test.py on the CAM network
-label_dir = 'work_dirs/irn_toy/labels'
-train_pipeline = [
-    dict(type='LoadPicture'),
-    dict(type='LoadConfidentLabels', label_dir=label_dir),
-    dict(type='RandomScale', low=0.5, high=1.5),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomCropPad', crop_size=112),
-    dict(type='ShrinkMask', stride=4),
-    dict(type='PackTaggedInputs'),
-]
 test_pipeline = [
     dict(type='LoadPicture'),
     dict(type='LoadSeed', seed_dir=seed_dir),
@@ -26,11 +16,10 @@ dataset = dict(
     classes_file='classes.txt',
 )
 train_dataloader = dict(
-    batch_size=16,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='SeededSampler', shuffle=True),
-    dataset=dict(**dataset, pipeline=train_pipeline),
+    dataset=dataset,
 )
 test_dataloader = dict(
     batch_size=1,

@@ -1,22 +1,11 @@
-# The labels of PSA are made of the seeds in `seed_dir`; the same seeds walk in the test.
-# `--cfg-options data_root=DIR seed_dir=DIR label_dir=DIR` moves every path below.
+# Affinity stages: the labels to train with are made of the seeds in `seed_dir`; they also walk in the test.
+# `--cfg-options data_root=DIR seed_dir=DIR` moves every path below.
 data_root = 'data/VOCdevkit/VOC2012'
 seed_dir = 'work_dirs/ppc_seam_voc/seeds'  # of tools/test.py on the CAM network
-label_dir = 'work_dirs/psa_voc/labels'
 classes = (
     'background', 'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow',
     'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant', 'sheep', 'sofa', 'train', 'tvmonitor',
 )  # fmt: skip
-train_pipeline = [
-    dict(type='LoadPicture'),
-    dict(type='LoadConfidentMaps', label_dir=label_dir),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PILColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1),
-    # At the original scale. The maps are 0 outside of the picture: no label.
-    dict(type='RandomCropPad', crop_size=448, seg_pad_value=0),
-    dict(type='PoolConfidentMaps', stride=8),
-    dict(type='PackTaggedInputs'),
-]
 test_pipeline = [
     dict(type='LoadPicture'),
     dict(type='LoadSeed', seed_dir=seed_dir),
@@ -31,11 +20,10 @@ dataset = dict(
     metainfo=dict(classes=classes),
 )
 train_dataloader = dict(
-    batch_size=8,
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='SeededSampler', shuffle=True),
-    dataset=dict(**dataset, pipeline=train_pipeline),
+    dataset=dataset,
 )
 # The official masks are those of `train`: the figures are of its 1,464 pictures, whatever else gets masks.
 test_dataloader = dict(
