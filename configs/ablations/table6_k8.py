@@ -1,0 +1,3 @@
+# Table 6, K = 8 pixels make a prototype.
+_base_ = ['../ppc_seam_{{$MMPPC_DATASET:voc}}.py']
+model = dict(losses=dict(contrast=dict(topk=8)))

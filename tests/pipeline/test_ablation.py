@@ -1,0 +1,203 @@
+"""Runs of ablations: what is done, resumed, done again or left, and what is recorded of it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mmppc.datasets.toy import draw_toy_set
+from mmppc.pipeline.ablation import Run, execute, make_run, plan, read_result
+from mmppc.pipeline.ablation_rows import TABLES
+
+CAM, WHOLE = TABLES[5][0], TABLES[5][-1]
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_toy_set(tmp_path_factory.mktemp('data') / 'toy', num_train=3, num_val=2, size=48)
+
+
+class FakeStages:
+    """Writes what the stages would, and fails or is killed when told to."""
+
+    def __init__(self, fail_at: str | None = None) -> None:
+        self.fail_at = fail_at
+        self.done: list[str] = []
+        self.commands: list[list[str]] = []
+
+    def __call__(self, title: str, command: Sequence[str], log: Path) -> None:
+        name = title.split(': ')[1]
+        self.commands.append(list(command))
+        work = Path(command[list(command).index('--work-dir') + 1])
+        work.mkdir(parents=True, exist_ok=True)
+        if name == self.fail_at:
+            raise ChildProcessError(f'{name} was killed')
+        self.done.append(name)
+        if name == 'train':
+            for iteration in (1, 2):
+                (work / f'iter_{iteration}.pth').write_text('weights')
+            (work / 'last_checkpoint').write_text(str(work / 'iter_2.pth'))
+            return
+        (work / 'seeds').mkdir(exist_ok=True)
+        split = name.split()[0]
+        report = dict(
+            mIoU=50.5 if split == 'train' else 40.0,
+            best_threshold=0.31 if split == 'train' else 0.2,
+            fg_recall=70.0,
+            bg_false_positives=20.0,
+            pictures=3,
+            given_threshold=dict(threshold=0.31, mIoU=39.25),
+            conditions=dict(scales=[1.0, 1.5], flip=True),
+        )
+        (work / f'seed_metric_{split}.json').write_text(json.dumps(report))
+
+
+def run_of(folder: Path, data: Path, row=WHOLE, seed: int = 0, **options) -> Run:
+    return make_run(row, 'toy', seed, folder, data_root=data, options=options)
+
+
+def test_a_run_is_trained_tested_and_recorded(tmp_path: Path, data: Path) -> None:
+    run = run_of(tmp_path, data, seed=3)
+    assert plan(run)[0] == 'new'
+    stages = FakeStages()
+    record = execute(run, stages)
+    assert stages.done == ['train', 'train seeds', 'val seeds']
+    train, *tests = stages.commands
+    assert train[-4:] == ['--work-dir', str(run.work), '--no-validate', '--resume']
+    assert 'test_evaluator.0.threshold=0.31' in tests[1]
+    assert not any('threshold' in word for word in tests[0])
+    for command, split in zip(tests, ('train', 'val')):
+        assert command[3] == str(run.work / 'iter_2.pth')
+        assert '--tta' in command
+        assert f'test_dataloader.dataset.ann_file=ImageSets/Segmentation/{split}.txt' in command
+    expected = dict(
+        dataset='toy', config='table5_pixel_sampling', seed=3, train_miou=50.5, threshold=0.31,
+        val_miou=39.25, fg_recall=70.0, bg_false_positives=20.0, conditions='scales 1 1.5, flip',
+        config_digest=run.digest,
+    )  # fmt: skip
+    assert {key: record[key] for key in expected} == expected
+    assert record['seconds'] is not None
+    assert 'torch' in record['versions']
+    assert plan(run) == ('finished', 'done')
+    assert read_result(run) == record
+    # Skipped, not done again.
+    again = FakeStages()
+    assert execute(run, again) == record
+    assert again.commands == []
+
+
+def test_the_config_that_is_run_has_seed_data_and_options(tmp_path: Path, data: Path) -> None:
+    from mmppc.utils.runner import read_config
+
+    options = {'model.losses.contrast.topk': 5, 'train_cfg.max_iters': 2}
+    run = run_of(tmp_path, data, seed=4, **options)
+    execute(run, FakeStages())
+    cfg = read_config(str(run.folder / 'config.py'))
+    assert cfg.randomness.seed == 4
+    assert cfg.train_dataloader.dataset.data_root == str(data)
+    assert cfg.model.losses.contrast.topk == 5
+    assert cfg.train_cfg.max_iters == 2
+    assert cfg.model == run.cfg.model
+
+
+@pytest.mark.parametrize('stage', ['train', 'train seeds', 'val seeds'])
+def test_an_interrupted_run_goes_on(tmp_path: Path, data: Path, stage: str) -> None:
+    run = run_of(tmp_path, data)
+    with pytest.raises(ChildProcessError):
+        execute(run, FakeStages(fail_at=stage))
+    assert plan(run)[0] == 'resume'
+    stages = FakeStages()
+    record = execute(run, stages)
+    names = ['train', 'train seeds', 'val seeds']
+    assert stages.done == names[names.index(stage) :]
+    # The interrupted stage's time is not known.
+    assert record['seconds'] is None
+    assert record['train_miou'] == 50.5
+
+
+def test_a_killed_process_goes_on_too(tmp_path: Path, data: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(title: str, command: Sequence[str], log: Path) -> None:
+        raise Killed
+
+    run = run_of(tmp_path, data)
+    with pytest.raises(Killed):
+        execute(run, kill)
+    assert plan(run) == ('resume', 'finished so far: nothing')
+
+
+@pytest.mark.parametrize('finished', [True, False])
+def test_a_changed_config_is_done_again(tmp_path: Path, data: Path, finished: bool) -> None:
+    run = run_of(tmp_path, data)
+    if finished:
+        execute(run, FakeStages())
+    else:
+        with pytest.raises(ChildProcessError):
+            execute(run, FakeStages(fail_at='val seeds'))
+    changed = run_of(tmp_path, data, **{'model.losses.contrast.topk': 8})
+    action, reason = plan(changed)
+    assert action == 'again'
+    assert reason == 'the config changed: model.losses.contrast.topk was 32, is 8'
+    (run.work / 'left_over').write_text('of the former run')
+    stages = FakeStages()
+    record = execute(changed, stages)
+    assert stages.done == ['train', 'train seeds', 'val seeds']
+    assert record['config_digest'] == changed.digest != run.digest
+    assert not (run.work / 'left_over').exists()
+    # A setting that this row does not have leaves it as it was.
+    for row in (CAM, WHOLE):
+        topk = run_of(tmp_path, data, row=row, **{'model.losses.contrast.topk': 8})
+        assert (topk.digest == run_of(tmp_path, data, row=row).digest) == (row is CAM)
+
+
+def test_other_data_are_another_run_and_moved_data_the_same(tmp_path: Path, data: Path) -> None:
+    run = run_of(tmp_path / 'work', data)
+    execute(run, FakeStages())
+    moved = draw_toy_set(tmp_path / 'moved', num_train=3, num_val=2, size=48)
+    assert plan(run_of(tmp_path / 'work', moved))[0] == 'finished'
+    assert run_of(tmp_path / 'work', moved).digest == run.digest
+    other = draw_toy_set(tmp_path / 'other', num_train=3, num_val=2, size=48, seed=1)
+    action, reason = plan(run_of(tmp_path / 'work', other))
+    assert action == 'again'
+    assert reason.startswith('the lists or tags changed')
+    # A finished run needs its data no longer; an unfinished one does.
+    assert plan(run_of(tmp_path / 'work', tmp_path / 'gone'))[0] == 'finished'
+    with pytest.raises(FileNotFoundError, match='data_root not found'):
+        execute(run_of(tmp_path / 'fresh', tmp_path / 'gone'), FakeStages())
+
+
+def test_seeds_and_rows_do_not_meet(tmp_path: Path, data: Path) -> None:
+    runs = [run_of(tmp_path, data, row, seed) for row in (CAM, WHOLE) for seed in (0, 1)]
+    assert len({run.folder for run in runs}) == 4
+    assert len({run.digest for run in runs}) == 2
+    execute(runs[0], FakeStages())
+    assert [plan(run)[0] for run in runs] == ['finished', 'new', 'new', 'new']
+    # A row of another table that is the same experiment is the same run.
+    table_7 = run_of(tmp_path, data, TABLES[7][0])
+    assert plan(table_7)[0] == 'finished'
+
+
+@pytest.mark.parametrize(
+    ('keep', 'left'),
+    [
+        (dict(), {'iter_2.pth'}),
+        (dict(keep_checkpoint=False), set()),
+        (dict(keep_seeds=True), {'iter_2.pth', 'seeds'}),
+    ],
+)
+def test_what_is_kept_of_a_finished_run(tmp_path: Path, data: Path, keep: dict, left: set) -> None:
+    run = run_of(tmp_path, data)
+    execute(run, FakeStages(), **keep)
+    found = {path.name for path in run.work.iterdir()} & {'iter_1.pth', 'iter_2.pth', 'seeds'}
+    assert found == left
+
+
+def test_a_stage_that_leaves_nothing_is_an_error(tmp_path: Path, data: Path) -> None:
+    run = run_of(tmp_path, data)
+    with pytest.raises(FileNotFoundError, match='left no checkpoint'):
+        execute(run, lambda title, command, log: None)
+    with pytest.raises(FileNotFoundError, match='run not finished'):
+        read_result(run)

@@ -1,0 +1,141 @@
+"""Each row of the paper's Tables 5, 6 and 7 is a config that builds on every data set with the right parts."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from mmseg.registry import MODELS
+
+import mmppc  # noqa: F401
+from mmppc.pipeline.ablation_rows import DATASETS, ROOT, TABLES, Row, choose_rows, row_config
+from mmppc.utils.runner import read_config
+from tests.test_configs import BUILD
+
+SWITCHES = ('cross_prototype', 'cross_cam', 'intra', 'prototype_mining', 'pixel_sampling')
+ALL = (True,) * 5
+# The contrast's switches and K; None without a contrast.
+TABLE_5 = {
+    'cam': None,
+    'seam': None,
+    'cross_prototype': (True, False, False, True, True),
+    'cross_cam': (True, True, False, True, True),
+    'intra': (True, True, True, False, False),
+    'prototype_mining': (True, True, True, True, False),
+    'pixel_sampling': ALL,
+}
+TABLE_6 = {'k0': None, 'k4': 4, 'k8': 8, 'k16': 16, 'k32': 32, 'k64': 64}
+TABLE_7 = {
+    'none': (),
+    'rescale': ('RescaleView',),
+    'flip': ('FlipView', 'RescaleView'),
+    'rotation': ('RotateView', 'RescaleView'),
+    'translation': ('TranslateView', 'RescaleView'),
+}
+ROWS = [(table, row) for table, rows in TABLES.items() for row in rows]
+NARROW = dict(base_channels=2, depths=(1, 1, 1, 1))
+
+
+def build(row: Row, dataset: str):
+    """The row's network, narrow and without downloads, and its config."""
+    cfg = row_config(row, dataset)
+    model = cfg.model.copy()
+    model.pop('data_preprocessor')
+    model.backbone.pop('init_cfg', None)
+    if model.backbone.type == 'ResNet38':
+        model.backbone.update(NARROW)
+        model.decode_head.in_channels = 128
+        if model.decode_head.get('refine'):
+            model.decode_head.refine.update(in_channels=(16, 32), channels=(4, 8), out_channels=15)
+        if model.get('neck'):
+            model.neck.in_channels = 128
+    else:
+        model.backbone.update(pretrained=False)
+    return MODELS.build(model), cfg
+
+
+def test_rows_are_the_papers() -> None:
+    expected = {5: TABLE_5, 6: TABLE_6, 7: TABLE_7}
+    assert {table: [row.key for row in rows] for table, rows in TABLES.items()} == {
+        table: list(rows) for table, rows in expected.items()
+    }
+    files = {path.stem for path in (ROOT / 'configs' / 'ablations').glob('*.py')}
+    assert {row.config for _, row in ROWS} == files
+
+
+@pytest.mark.parametrize('dataset', DATASETS)
+@pytest.mark.parametrize(('table', 'row'), ROWS, ids=lambda value: getattr(value, 'key', value))
+def test_row_has_its_parts(table: int, row: Row, dataset: str) -> None:
+    model, cfg = build(row, dataset)
+    losses = dict(model.losses.items())
+    plain = row.key in ('cam', 'none')
+    assert (model.view is None) == plain
+    assert ('equivariance' in losses) != plain
+    assert (model.decode_head.refine is None) == plain
+    assert cfg.train_dataloader.dataset.data_root.endswith(
+        {'voc': 'VOC2012', 'toy': 'toy', 'laptop': 'voc6'}[dataset]
+    )
+    options = losses['contrast'].options if 'contrast' in losses else None
+    assert (options is None) == (plain or row.key in ('seam', 'k0'))
+    assert (model.neck is None) == (options is None)
+    if options is not None:
+        switches = tuple(getattr(options, name) for name in SWITCHES)
+        assert switches == (TABLE_5[row.key] if table == 5 else ALL)
+        assert options.topk == (TABLE_6[row.key] if table == 6 else 32)
+    if table == 7:
+        parts = [] if model.view is None else list(getattr(model.view, 'views', [model.view]))
+        assert tuple(type(part).__name__ for part in parts) == TABLE_7[row.key]
+        if parts:
+            assert parts[-1].size == ((64, 64) if dataset == 'toy' else (128, 128))
+        if row.key == 'rotation':
+            assert parts[0].degrees == (-20, 20)
+        if row.key == 'translation':
+            assert parts[0].pixels == 16
+
+
+def test_rows_of_one_experiment_share_their_config() -> None:
+    shared = {row.key: row.config for _, row in ROWS}
+    assert shared['k0'] == shared['seam']
+    assert shared['k32'] == shared['rescale'] == shared['pixel_sampling']
+    assert shared['none'] == shared['cam']
+    # The whole method is the config that users take.
+    for dataset in DATASETS:
+        cfg = row_config(TABLES[5][-1], dataset)
+        whole = read_config(str(ROOT / 'configs' / f'ppc_seam_{dataset}.py'))
+        assert cfg.model == whole.model
+
+
+def test_row_is_a_config_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = 'configs/ablations/table7_rotation.py'
+    run = subprocess.run(
+        [sys.executable, '-c', BUILD, path],
+        cwd=ROOT,
+        env={**os.environ, 'MMPPC_DATASET': 'toy'},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.strip().endswith('built')
+    # Without the variable it is of VOC.
+    monkeypatch.delenv('MMPPC_DATASET', raising=False)
+    for row in TABLES[7]:
+        cfg = read_config(str(ROOT / 'configs' / 'ablations' / f'{row.config}.py'))
+        assert cfg.pretty_text == row_config(row, 'voc').pretty_text
+        assert cfg.work_dir == f'work_dirs/{row.config}'
+
+
+def test_options_reach_the_rows_that_have_what_they_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv('MMPPC_DATASET', raising=False)
+    options = {'model.losses.contrast.preset': 'published', 'train_cfg.max_iters': 7}
+    cam, *_, whole = (row_config(row, 'toy', options) for row in TABLES[5])
+    assert 'contrast' not in cam.model.losses
+    assert whole.model.losses.contrast.preset == 'published'
+    assert cam.train_cfg.max_iters == whole.train_cfg.max_iters == 7
+    assert 'MMPPC_DATASET' not in os.environ
+
+
+def test_rows_are_chosen_by_name() -> None:
+    assert [row.key for row in choose_rows(6, ['k64', 'k4'])] == ['k4', 'k64']
+    assert choose_rows(7) == TABLES[7]
+    with pytest.raises(ValueError, match=r'table 5 has no row k4; it has cam, seam'):
+        choose_rows(5, ['cam', 'k4'])

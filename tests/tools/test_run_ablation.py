@@ -1,0 +1,79 @@
+"""The ablation tool as users start it, cut short."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmppc.datasets.toy import draw_toy_set
+from mmppc.pipeline.ablation_table import read_records
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_tool(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / 'tools' / 'analysis_tools' / 'run_ablation.py')]
+    options = ['train_cfg.max_iters=2', 'param_scheduler.0.end=3', 'train_dataloader.batch_size=4']
+    command += [
+        '--dataset',
+        'toy',
+        '--work-dir',
+        str(folder / 'work'),
+        '--out',
+        str(folder / 'out'),
+    ]
+    command += [*arguments, '--cfg-options', *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_dry_run_lists_and_writes_nothing(tmp_path: Path) -> None:
+    run = run_tool(tmp_path, '--table', '6', '--seeds', '1', '2', '--rows', 'k4', 'k0', '--dry-run')
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if 'seed ' in line] == [
+        f'{title}, seed {seed}: new (never started)'
+        for seed in (1, 2)
+        for title in ('K = 0 (SEAM)', 'K = 4')
+    ]
+    assert '| K = 64 | 0 | - | - |' in run.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_row_is_one_message(tmp_path: Path) -> None:
+    run = run_tool(tmp_path, '--table', '7', '--rows', 'shear', '--dry-run')
+    assert run.returncode == 2
+    assert 'error: table 7 has no row shear' in run.stderr
+    assert 'Traceback' not in run.stderr
+
+
+@pytest.mark.slow
+def test_one_row_for_real(tmp_path: Path) -> None:
+    data = draw_toy_set(tmp_path / 'data', num_train=6, num_val=3, size=64)
+    arguments = ('--table', '5', '--rows', 'pixel_sampling', '--data-root', str(data))
+    run = run_tool(tmp_path, *arguments)
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
+    (line,) = read_records(tmp_path / 'out' / 'table5_toy_runs.csv')
+    assert (line['config'], line['seed']) == ('table5_pixel_sampling', 0)
+    assert (line['train_pictures'], line['val_pictures']) == (6, 3)
+    assert 0 < line['train_miou'] < 100
+    assert 0 <= line['val_miou'] < 100
+    assert line['seconds'] > 0
+    assert line['conditions'] == 'scales 1 1.5, flip'
+    markdown = (tmp_path / 'out' / 'table5_toy.md').read_text()
+    assert f'| + pixel sampling | 1 | {line["train_miou"]:.1f} |' in markdown
+    assert '| SEAM | 0 | - |' in markdown
+    assert markdown in run.stdout
+    folder = tmp_path / 'work' / 'toy' / 'table5_pixel_sampling' / 'seed0' / 'work'
+    assert [path.name for path in folder.glob('*.pth')] == ['iter_2.pth']
+    # Started again it has nothing to do, also for the table which shares the run.
+    again = run_tool(tmp_path, *arguments)
+    assert '+ pixel sampling, seed 0: finished (done)' in again.stdout
+    assert 'train |' not in again.stderr
+    shared = run_tool(
+        tmp_path, '--table', '7', '--rows', 'rescale', '--data-root', str(data), '--dry-run'
+    )
+    assert 'rescale, seed 0: finished (done)' in shared.stdout
+    # From the file alone, without the runs.
+    (tmp_path / 'work').rename(tmp_path / 'elsewhere')
+    alone = run_tool(tmp_path, *arguments, '--dry-run')
+    assert markdown in alone.stdout
