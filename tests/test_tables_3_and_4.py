@@ -1,4 +1,4 @@
-"""Every row of the paper's Tables 3 and 4 that it trains or builds on is a config: network, schedule, optimizer, test."""
+"""Every row of Tables 3 and 4 that the paper trained or builds on is a config: network, schedule, optimizer, test."""
 
 from pathlib import Path
 

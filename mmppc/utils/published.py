@@ -1,4 +1,5 @@
-"""Weights of the published networks (ResNet38, SEAM, PPC, AffinityNet, IRN) under the names of this package."""
+"""Weights of the published networks (backbones, CAM, SEAM, EPS, PPC, AffinityNet, IRN, DeepLab) under the names of
+this package."""
 
 import os
 import re
@@ -16,15 +17,24 @@ from mmppc.models.backbones.stem_resnet import StemResNet
 from mmppc.models.heads.boundary_head import BoundaryHead
 from mmppc.utils.checkpoint import load_checkpoint
 from mmppc.utils.mxnet_params import is_mxnet_params, read_mxnet_params
+from mmppc.utils.published_deeplab import (
+    HEAD_LAYERS,
+    find_backbone,
+    head_name,
+    head_shapes,
+    resnet101_name,
+    resnet101_shapes,
+)
 
 LAYERS = {
     'fc8': 'decode_head.conv_seg',
     'fc_proj': 'neck.conv',
+    'proj_fc': 'neck.conv',
     'f8_3': 'decode_head.refine.proj0',
     'f8_4': 'decode_head.refine.proj1',
     'f9': 'decode_head.refine.fuse',
 }
-"""New layers of SEAM and PPC, and where they are here."""
+"""New layers of the CAM networks, and where they are here. The projector has another name on EPS."""
 
 AFFINITY_LAYERS = {
     'f8_3': 'decode_head.proj0',
@@ -54,9 +64,18 @@ BOUNDARY_MEAN = 'mean_shift.running_mean'
 _LAYERS = {
     'backbone': {},
     'SEAM': {name: LAYERS[name] for name in ('fc8', 'f8_3', 'f8_4', 'f9')},
-    'PPC on SEAM': LAYERS,
+    'PPC on SEAM': {name: LAYERS[name] for name in ('fc8', 'fc_proj', 'f8_3', 'f8_4', 'f9')},
+    'CAM': {'fc8': LAYERS['fc8']},
+    'EPS': {'fc8': LAYERS['fc8']},
+    'PPC on EPS': {name: LAYERS[name] for name in ('fc8', 'proj_fc', 'f8_3', 'f8_4', 'f9')},
     'AffinityNet': AFFINITY_LAYERS,
+    'ResNet101': {},
 }
+NETWORKS = (*_LAYERS, 'IRN')
+"""Networks that are recognised, besides DeepLab."""
+
+# Plain CAM and EPS differ in the number of outputs only; of VOC and COCO it is known.
+_CAM_OUTPUTS, _EPS_OUTPUTS = (20, 80), (21, 81)
 # IRN registers its modules by name, again in stages and again in lists, whose places count from 0.
 _BOUNDARY_ALIASES = (
     (r'stage1\.0\.', 'resnet50.conv1.'),
@@ -78,29 +97,48 @@ class UnknownWeightsError(ValueError):
     """A file whose names or shapes are not those of a published network we know."""
 
 
-def convert_published(path: str | os.PathLike) -> dict[str, Any]:
+def convert_published(
+    path: str | os.PathLike,
+    network: str | None = None,
+    head_layers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Read a published file and give its weights our names.
 
     The kind of file is recognised by its content: ImageNet weights of ResNet38 as mxnet's
     ``.params`` (their classifier ``linear1000`` is dropped), or a PyTorch state dict of that
-    backbone, of SEAM, PPC on SEAM, AffinityNet or IRN's boundary network, also wrapped in
-    ``state_dict`` or with ``module.`` before its names. What IRN's file holds several times is
-    taken once.
+    backbone, of plain CAM, SEAM, EPS, PPC on either, AffinityNet, IRN's boundary network, or of the
+    deep-stem ResNet101 of the retraining stage (its classifier ``fc`` is dropped), also wrapped in
+    ``state_dict`` or with ``module.`` before its names. What IRN's file holds several times is taken
+    once. Classifiers get the background as channel 0: EPS's, which have it last, are reordered; plain
+    CAM's have none, and get zeros (channel 0 is neither trained nor read there).
+
+    A DeepLab checkpoint is a backbone of these below a prefix and a head. How the published code
+    calls the layers of the head is not known here: the file is refused with a list of their names and
+    shapes, until ``head_layers`` says which is which.
+
+    Args:
+        path: The file.
+        network: One of :data:`NETWORKS`, if the content leaves it open: plain CAM and EPS differ in
+            the number of outputs only, which is known for VOC and COCO.
+        head_layers: Of a DeepLab checkpoint: published layers of the head, and ours, as of
+            :data:`~mmppc.utils.published_deeplab.HEAD_LAYERS`.
 
     Returns:
         ``state_dict`` with float32 tensors named ``backbone.*``, ``decode_head.*`` and ``neck.*``;
         ``meta`` with ``source`` (file name), ``format`` (``mxnet`` or ``torch``) and ``network``
-        (``backbone``, ``SEAM``, ``PPC on SEAM``, ``AffinityNet`` or ``IRN``).
+        (one of :data:`NETWORKS`, or e.g. ``DeepLab-ASPP on ResNet101``).
 
     Raises:
         FileNotFoundError: There is no such file.
         UnknownWeightsError: Something is missing, left over or of another shape; the message lists
             it. Only ``num_batches_tracked`` may be missing.
-        ValueError: The file cannot be read.
+        ValueError: The file cannot be read, or there is no such ``network``.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'weights not found: {path}')
+    if network is not None and network not in NETWORKS:
+        raise ValueError(f'network {network!r}, expected one of {", ".join(NETWORKS)}')
     if is_mxnet_params(path):
         published, foreign = from_mxnet(read_mxnet_params(path))
         source_format = 'mxnet'
@@ -110,11 +148,75 @@ def convert_published(path: str | os.PathLike) -> dict[str, Any]:
     if _is_boundary(published):
         published, differing = _without_duplicates(published)
         foreign += differing
-    network = check_published(published, foreign, str(path))
-    return {
-        'state_dict': {our_name(name, network): value for name, value in published.items()},
-        'meta': {'source': path.name, 'format': source_format, 'network': network},
+    if network is None and find_backbone(published) is not None:
+        state, network = _deeplab(published, foreign, head_layers or {}, str(path))
+    else:
+        if 'conv1.0.weight' in published:
+            published = {n: v for n, v in published.items() if n not in ('fc.weight', 'fc.bias')}
+        network = check_published(published, foreign, str(path), network)
+        state = {
+            our_name(name, network): _background_first(value, network)
+            if name == 'fc8.weight'
+            else value
+            for name, value in published.items()
+        }
+    meta = {'source': path.name, 'format': source_format, 'network': network}
+    return {'state_dict': state, 'meta': meta}
+
+
+def _background_first(weight: Tensor, network: str) -> Tensor:
+    """The classifier with the background as channel 0."""
+    if network == 'CAM':
+        return torch.cat([torch.zeros_like(weight[:1]), weight])
+    return weight.roll(1, 0) if network in ('EPS', 'PPC on EPS') else weight
+
+
+def _deeplab(
+    published: Mapping[str, Tensor], foreign: list[str], layers: Mapping[str, str], source: str
+) -> tuple[dict[str, Tensor], str]:
+    """A DeepLab checkpoint under our names, and what it is."""
+    found = find_backbone(published)
+    assert found is not None
+    network, prefix = found
+    inner = {n[len(prefix) :]: v for n, v in published.items() if n.startswith(prefix)}
+    outer = {name: value for name, value in published.items() if not name.startswith(prefix)}
+    if network == 'ResNet101':
+        inner = {n: v for n, v in inner.items() if n not in ('fc.weight', 'fc.bias')}
+    check_published(inner, foreign, f'{source}, below {prefix!r}', network)
+    last = inner['bn7.weight' if network == 'backbone' else 'layer4.0.conv3.weight']
+    state = {f'backbone.{_backbone_name(name, network)}': value for name, value in inner.items()}
+
+    convolutions = sum(value.ndim == 4 for value in outer.values())
+    kind = 'DeepLab-LargeFOV' if convolutions == 3 else 'DeepLab-ASPP'
+    unknown = sorted({ours for ours in layers.values() if ours not in HEAD_LAYERS[kind]})
+    if unknown:
+        raise ValueError(
+            f'layers of the head: found {", ".join(unknown)}, expected those of {kind}: '
+            f'{", ".join(HEAD_LAYERS[kind])}'
+        )
+    renamed = {name: head_name(name, layers) for name in outer}
+    head = {ours: outer[name] for name, ours in renamed.items() if ours is not None}
+    expected = head_shapes(kind, len(last), head)
+    problems = {
+        'missing': [n for n in expected if n not in head and not n.endswith(_COUNTER)],
+        'of unknown place': [
+            f'{name} {tuple(outer[name].shape)}' for name, ours in renamed.items() if ours is None
+        ],
+        **_misfits(head, expected),
     }
+    if any(problems.values()):
+        raise UnknownWeightsError(
+            f'{source}: a {_title(network)} below {prefix!r}, and a head of {convolutions} '
+            'convolutions, the names of whose layers are not known; say for each which of '
+            f"{kind}'s it is: {', '.join(HEAD_LAYERS[kind])}\n  "
+            + '\n  '.join(_listed(problems, limit=40))
+        )
+    state.update({f'decode_head.{name}': value for name, value in head.items()})
+    return state, f'{kind} on {_title(network)}'
+
+
+def _title(network: str) -> str:
+    return 'ResNet38' if network == 'backbone' else network
 
 
 def our_name(name: str, network: str = 'PPC on SEAM') -> str:
@@ -132,7 +234,13 @@ def our_name(name: str, network: str = 'PPC on SEAM') -> str:
         return BOUNDARY_LAYERS[layer] + name[len(layer) :]
     layer, _, leaf = name.partition('.')
     layers = _LAYERS[network]
-    return f'{layers[layer]}.{leaf}' if layer in layers else f'backbone.{name}'
+    if layer in layers:
+        return f'{layers[layer]}.{leaf}'
+    return f'backbone.{_backbone_name(name, network)}'
+
+
+def _backbone_name(name: str, network: str) -> str:
+    return resnet101_name(name) if network == 'ResNet101' else name
 
 
 def mxnet_name(name: str) -> str | None:
@@ -222,7 +330,10 @@ def _first_name(name: str) -> str:
 
 
 def check_published(
-    published: Mapping[str, Tensor], foreign: Iterable[str] = (), source: str = 'weights'
+    published: Mapping[str, Tensor],
+    foreign: Iterable[str] = (),
+    source: str = 'weights',
+    network: str | None = None,
 ) -> str:
     """Name the network that the published names and shapes make up.
 
@@ -230,24 +341,38 @@ def check_published(
         published: Tensors by published name, each once.
         foreign: Further names found, which have no place.
         source: The file's name in messages.
+        network: Only this one is tried.
 
     Returns:
-        ``backbone``, ``SEAM``, ``PPC on SEAM``, ``AffinityNet`` or ``IRN``.
+        One of :data:`NETWORKS`.
 
     Raises:
-        UnknownWeightsError: They are not exactly those of one of these.
+        UnknownWeightsError: They are not exactly those of one of these, or may be of two.
     """
-    networks = ('IRN',) if _is_boundary(published) else tuple(_LAYERS)
-    found = {network: _problems(published, foreign, network) for network in networks}
-    network = min(found, key=lambda network: sum(map(len, found[network].values())))
-    if any(found[network].values()):
-        lines = [f'{len(v)} {kind}: {_some(v)}' for kind, v in found[network].items() if v]
+    if network is not None:
+        networks: tuple[str, ...] = (network,)
+    else:
+        networks = ('IRN',) if _is_boundary(published) else tuple(_LAYERS)
+    found = {name: _problems(published, foreign, name) for name in networks}
+    best = min(found, key=lambda name: sum(map(len, found[name].values())))
+    if any(found[best].values()):
         raise UnknownWeightsError(
-            f'{source}: not the published network ({network}) it resembles most, which has '
-            f'{len(_required(published, network))} parameters and statistics:\n  '
-            + '\n  '.join(lines)
+            f'{source}: not the published network ({best}) it resembles most, which has '
+            f'{len(_required(published, best))} parameters and statistics:\n  '
+            + '\n  '.join(_listed(found[best]))
         )
-    return network
+    return _by_outputs(published, source) if best in ('CAM', 'EPS') and not network else best
+
+
+def _by_outputs(published: Mapping[str, Tensor], source: str) -> str:
+    """Whether a classifier on the backbone is plain CAM's or EPS's, which has the background too."""
+    outputs = len(published['fc8.weight'])
+    if outputs not in _CAM_OUTPUTS + _EPS_OUTPUTS:
+        raise UnknownWeightsError(
+            f'{source}: a classifier of {outputs} outputs may be that of CAM (foreground only) or of '
+            'EPS (background last); name the network'
+        )
+    return 'CAM' if outputs in _CAM_OUTPUTS else 'EPS'
 
 
 def _problems(
@@ -255,16 +380,30 @@ def _problems(
 ) -> dict[str, list[str]]:
     """What keeps the tensors from being those of ``network``."""
     expected = _expected_shapes(published, network)
-    shapes = {name: tuple(value.shape) for name, value in published.items()}
     return {
-        'missing': [name for name in _required(published, network) if name not in shapes],
-        'unexpected': [*foreign, *(name for name in shapes if name not in expected)],
-        'of another shape': [
-            f'{name} {shape}, expected {expected[name]}'
-            for name, shape in shapes.items()
-            if name in expected and shape != expected[name]
-        ],
+        'missing': [name for name in _required(published, network) if name not in published],
+        'unexpected': [*foreign, *(name for name in published if name not in expected)],
+        **_misfits(published, expected),
     }
+
+
+def _misfits(
+    found: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
+) -> dict[str, list[str]]:
+    return {
+        'of another shape': [
+            f'{name} {tuple(value.shape)}, expected {expected[name]}'
+            for name, value in found.items()
+            if name in expected and tuple(value.shape) != expected[name]
+        ]
+    }
+
+
+def _listed(problems: Mapping[str, list[str]], limit: int = 12) -> list[str]:
+    """A line for each kind of problem there is."""
+    return [
+        f'{len(names)} {kind}: {_some(names, limit)}' for kind, names in problems.items() if names
+    ]
 
 
 def _required(published: Mapping[str, Tensor], network: str) -> list[str]:
@@ -280,6 +419,9 @@ def _expected_shapes(published: Mapping[str, Tensor], network: str) -> dict[str,
 
     if network == 'IRN':
         return _boundary_shapes(max(outputs('resnet50.conv1', 64), 1))
+    if network == 'ResNet101':
+        stem, base = outputs('conv1.6', 128), outputs('layer1.0.conv1', 64)
+        return resnet101_shapes(max(stem, 2), max(base, 1))
     width = max(outputs('conv1a', 64), 1)
     shapes = dict(_backbone_shapes(width))
     affine = network == 'AffinityNet'
@@ -288,6 +430,7 @@ def _expected_shapes(published: Mapping[str, Tensor], network: str) -> dict[str,
     layers = {
         'fc8': (21, 64 * width),
         'fc_proj': (128, 64 * width),
+        'proj_fc': (128, 64 * width),
         'f8_3': (width, 8 * width),
         'f8_4': (2 * width, 16 * width),
         'f8_5': (4 * width, 64 * width),

@@ -64,19 +64,17 @@ def affinity_shapes(width=64):
     }
 
 
-def boundary_shapes(width=64):
-    """The same of IRN's boundary network: torchvision's ResNet50 and both branches, every tensor once."""
-    shapes = {'resnet50.conv1.weight': (width, 3, 7, 7)}
+def bottleneck_shapes(prefix, depths, before, width):
+    """The same of the four layers of a ResNet of bottlenecks, torchvision's names."""
+    shapes = {}
 
-    def norm(name, channels, kinds=NORM):
-        shapes.update({f'{name}.{kind}': (channels,) for kind in kinds})
+    def norm(name, channels):
+        shapes.update({f'{name}.{kind}': (channels,) for kind in NORM})
 
-    norm('resnet50.bn1', width)
-    before = width
-    for layer, (blocks, middle) in enumerate(((3, 1), (4, 2), (6, 4), (3, 8)), start=1):
+    for layer, (blocks, middle) in enumerate(zip(depths, (1, 2, 4, 8)), start=1):
         middle *= width
         for block in range(blocks):
-            name = f'resnet50.layer{layer}.{block}'
+            name = f'{prefix}layer{layer}.{block}'
             shapes[f'{name}.conv1.weight'] = (middle, before, 1, 1)
             norm(f'{name}.bn1', middle)
             shapes[f'{name}.conv2.weight'] = (middle, middle, 3, 3)
@@ -87,6 +85,30 @@ def boundary_shapes(width=64):
                 shapes[f'{name}.downsample.0.weight'] = (4 * middle, before, 1, 1)
                 norm(f'{name}.downsample.1', 4 * middle)
             before = 4 * middle
+    return shapes
+
+
+def resnet101s_shapes(width=64):
+    """The same of the retraining stage's ResNet101: a stem of 3x3 convolutions, 64, 64 and 128 wide."""
+    shapes = {
+        'conv1.0.weight': (width, 3, 3, 3),
+        'conv1.3.weight': (width, width, 3, 3),
+        'conv1.6.weight': (2 * width, width, 3, 3),
+    }
+    for name, channels in (('conv1.1', width), ('conv1.4', width), ('bn1', 2 * width)):
+        shapes.update({f'{name}.{kind}': (channels,) for kind in NORM})
+    return {**shapes, **bottleneck_shapes('', (3, 4, 23, 3), 2 * width, width)}
+
+
+def boundary_shapes(width=64):
+    """The same of IRN's boundary network: torchvision's ResNet50 and both branches, every tensor once."""
+    shapes = {'resnet50.conv1.weight': (width, 3, 7, 7)}
+
+    def norm(name, channels, kinds=NORM):
+        shapes.update({f'{name}.{kind}': (channels,) for kind in kinds})
+
+    norm('resnet50.bn1', width)
+    shapes.update(bottleneck_shapes('resnet50.', (3, 4, 6, 3), width, width))
 
     def branch(name, inputs, outputs):
         shapes[f'{name}.0.weight'] = (outputs, inputs, 1, 1)
