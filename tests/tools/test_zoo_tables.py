@@ -1,36 +1,17 @@
 """The pages of the zoo are what the metafiles say, and the metafiles say where each figure comes from."""
 
-import importlib.util
-import sys
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOL = ROOT / 'tools/analysis_tools/zoo_tables.py'
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    """Run the tool in this process: (exit code, output, messages)."""
-    spec = importlib.util.spec_from_file_location('zoo_tables', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, 'zoo_tables', tool)
-    spec.loader.exec_module(tool)
-
-    def run_tool(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['zoo_tables.py', *map(str, arguments)])
-        code = 0
-        try:
-            tool.main()
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
-
-    return run_tool
+def run(run_here):
+    return partial(run_here, 'analysis_tools/zoo_tables.py')
 
 
 def test_the_pages_are_up_to_date(run):
