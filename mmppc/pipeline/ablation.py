@@ -1,15 +1,17 @@
 """Runs of ablations: trained, tested, recorded; resumed when interrupted, done again when changed."""
 
+import fcntl
 import hashlib
 import importlib
 import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mmengine.config import Config
 
@@ -17,8 +19,15 @@ from mmppc.pipeline.ablation_rows import ROOT, Row, row_config
 from mmppc.storage.atomic import atomic_write
 
 LISTS = {split: f'ImageSets/Segmentation/{split}.txt' for split in ('train', 'val')}
-Stage = Callable[[str, Sequence[str], Path], None]
-"""Runs a command under a title, with its output in a file, as ``run_stage`` does."""
+
+
+class Stage(Protocol):
+    """Runs a command, as :func:`mmppc.pipeline.stage_process.run_stage` does."""
+
+    def __call__(
+        self, title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
+    ) -> None:
+        """Run ``command`` under a title, with its output in a file and ``pass_fds`` left open."""
 
 
 def data_digest(cfg: Config) -> str:
@@ -165,8 +174,34 @@ def execute(
 
     Raises:
         FileNotFoundError: The data are not there, or a stage did not leave what the next one needs.
+        BlockingIOError: Another process works on this run.
         ChildProcessError: A stage failed.
     """
+    with _alone(run) as lock:
+        return _execute(run, stage, keep_checkpoint, keep_seeds, lock)
+
+
+@contextmanager
+def _alone(run: Run) -> Iterator[int]:
+    """Lock the run; the lock's descriptor.
+
+    Stages inherit it: when this process is killed outright its training goes on, and no second one may start beside it.
+    """
+    run.folder.parent.mkdir(parents=True, exist_ok=True)
+    with (run.folder.parent / f'{run.folder.name}.lock').open('w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                f'{run.folder}: another process, maybe a training whose ablation tool was killed, works on this run; '
+                'wait for its end, or end it'
+            ) from None
+        yield file.fileno()
+
+
+def _execute(
+    run: Run, stage: Stage, keep_checkpoint: bool, keep_seeds: bool, lock: int
+) -> dict[str, Any]:
     action, _ = plan(run)
     if action == 'finished':
         return read_result(run)
@@ -179,11 +214,11 @@ def execute(
         file.write(run.cfg.pretty_text)
     if action != 'resume':
         _write(run.folder / 'run.json', state)
-    _do(run, 'train', _train_command(run), stage, state)
+    _do(run, 'train', _train_command(run), stage, state, lock)
     checkpoint = _checkpoint(run)
-    _do(run, 'train seeds', _test_command(run, checkpoint, 'train', None), stage, state)
+    _do(run, 'train seeds', _test_command(run, checkpoint, 'train', None), stage, state, lock)
     threshold = _report(run, 'train')['best_threshold']
-    _do(run, 'val seeds', _test_command(run, checkpoint, 'val', threshold), stage, state)
+    _do(run, 'val seeds', _test_command(run, checkpoint, 'val', threshold), stage, state, lock)
     _write(run.folder / 'result.json', _record(run, state))
     for path in run.work.glob('*.pth'):
         if not keep_checkpoint or path.name != checkpoint.name:
@@ -193,7 +228,9 @@ def execute(
     return read_result(run)
 
 
-def _do(run: Run, name: str, command: list[str], stage: Stage, state: dict[str, Any]) -> None:
+def _do(
+    run: Run, name: str, command: list[str], stage: Stage, state: dict[str, Any], lock: int
+) -> None:
     """Run a stage, unless it is finished, and note its time if it was not interrupted before."""
     if name in state['seconds']:
         return
@@ -203,7 +240,8 @@ def _do(run: Run, name: str, command: list[str], stage: Stage, state: dict[str, 
         _write(run.folder / 'run.json', state)
     start = time.time()
     log = run.folder / 'logs' / f'{name.replace(" ", "_")}.log'
-    stage(f'{run.row.title}, seed {run.seed}: {name}', command, log)
+    title = f'{run.row.title}, seed {run.seed}: {name}'
+    stage(title, command, log, pass_fds=(lock,))
     state['seconds'][name] = round(time.time() - start, 1) if whole else None
     _write(run.folder / 'run.json', state)
 

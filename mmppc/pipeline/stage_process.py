@@ -13,13 +13,16 @@ STEP = re.compile(r'(?:Iter\((?:train|test|val)\) \[\s*|masks )(\d+)/(\d+)')
 """A step in the log of a training or test by MMEngine, or of :func:`make_pseudo_masks`."""
 
 
-def run_stage(title: str, command: Sequence[str], log_file: Path) -> None:
+def run_stage(
+    title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
+) -> None:
     """Run a command whose log drives a progress bar; everything it prints goes to a file.
 
     Args:
         title: Shown beside the bar.
         command: Program and arguments.
         log_file: Where the output goes; its folder is created.
+        pass_fds: Descriptors of open files that the command keeps open, a lock for instance.
 
     Raises:
         ChildProcessError: The command failed; the message has its last lines and the log's place.
@@ -38,6 +41,7 @@ def run_stage(title: str, command: Sequence[str], log_file: Path) -> None:
             text=True,
             errors='replace',
             env=environment,
+            pass_fds=tuple(pass_fds),
         ) as process,
     ):
         assert process.stdout is not None

@@ -1,6 +1,8 @@
 """Runs of ablations: what is done, resumed, done again or left, and what is recorded of it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +28,9 @@ class FakeStages:
         self.done: list[str] = []
         self.commands: list[list[str]] = []
 
-    def __call__(self, title: str, command: Sequence[str], log: Path) -> None:
+    def __call__(
+        self, title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
+    ) -> None:
         name = title.split(': ')[1]
         self.commands.append(list(command))
         work = Path(command[list(command).index('--work-dir') + 1])
@@ -120,7 +124,7 @@ def test_a_killed_process_goes_on_too(tmp_path: Path, data: Path) -> None:
     class Killed(BaseException):
         pass
 
-    def kill(title: str, command: Sequence[str], log: Path) -> None:
+    def kill(*arguments, **options) -> None:
         raise Killed
 
     run = run_of(tmp_path, data)
@@ -195,9 +199,27 @@ def test_what_is_kept_of_a_finished_run(tmp_path: Path, data: Path, keep: dict, 
     assert found == left
 
 
+def test_a_training_that_outlives_its_tool_keeps_others_out(tmp_path: Path, data: Path) -> None:
+    run = run_of(tmp_path, data)
+    left: list[subprocess.Popen] = []
+
+    def killed(*arguments, pass_fds: Sequence[int]) -> None:
+        """Leaves a process behind, as when the tool gets SIGKILL."""
+        command = [sys.executable, '-c', 'input()']
+        left.append(subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=tuple(pass_fds)))
+        raise ChildProcessError('the tool is gone')
+
+    with pytest.raises(ChildProcessError):
+        execute(run, killed)
+    with pytest.raises(BlockingIOError, match='another process'):
+        execute(run, FakeStages())
+    left[0].communicate(b'\n')
+    assert execute(run, FakeStages())['train_miou'] == 50.5
+
+
 def test_a_stage_that_leaves_nothing_is_an_error(tmp_path: Path, data: Path) -> None:
     run = run_of(tmp_path, data)
     with pytest.raises(FileNotFoundError, match='left no checkpoint'):
-        execute(run, lambda title, command, log: None)
+        execute(run, lambda *arguments, **options: None)
     with pytest.raises(FileNotFoundError, match='run not finished'):
         read_result(run)
