@@ -1,5 +1,6 @@
 """Where pictures, tags and masks come from."""
 
+from mmppc.datasets.coco import COCO_CLASSES
 from mmppc.datasets.picture_backend import PictureBackend
 from mmppc.datasets.seeded_sampler import SeededSampler
 from mmppc.datasets.tagged_image_dataset import TaggedImageDataset
@@ -20,6 +21,7 @@ from mmppc.datasets.transforms import (
 from mmppc.datasets.voc import VOC_CLASSES, voc_palette
 
 __all__ = [
+    'COCO_CLASSES',
     'VOC_CLASSES',
     'LoadIndexMask',
     'LoadPicture',

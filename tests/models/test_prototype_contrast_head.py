@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -150,3 +152,27 @@ def test_wrong_use_is_refused():
         build(num_classes=256)
     with pytest.raises(TypeError, match='no option'):
         build(temprature=0.1)
+
+
+def loss_of_all(features, samples):
+    head = build(topk=1000, **PLAIN)
+    loss = head.loss((features,), samples)['loss_intra']
+    return loss.detach(), torch.autograd.grad(loss, head.projector.conv.weight)[0]
+
+
+def run_rank(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
+    features, _, samples = batch(4)
+    own = slice(2 * rank, 2 * rank + 2)
+    torch.save(loss_of_all(features[own], samples[own]), f'{folder}/{rank}.pt')
+    dist.destroy_process_group()
+
+
+def test_two_ranks_equal_one(tmp_path):
+    mp.spawn(run_rank, args=(str(tmp_path),), nprocs=2)
+    features, _, samples = batch(4)
+    ranks = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
+    # Each rank makes its own choice among equally sure pixels, which shifts their weights by a thousandth.
+    for one, *both in zip(loss_of_all(features, samples), *ranks):
+        torch.testing.assert_close(sum(both) / 2, one, rtol=0, atol=2e-3 * float(one.abs().max()))
