@@ -17,7 +17,7 @@ from ..views import resize_maps
 class EquivarianceLoss(nn.Module):
     """Equivariance of maps (ER), of maps and refined maps (ECR), and minimum pooling (SEAM).
 
-    Compared in the frame of the second view, where the first one covers it. Needs a ``view`` and a head with ``refine``.
+    Compared in the second view's frame, where the first one covers it. Needs a ``view`` and a head with ``refine``.
 
     Args:
         er_weight: Factor of ER.
