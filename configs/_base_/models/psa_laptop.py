@@ -26,5 +26,5 @@ model = dict(
         in_indices=(2, 3, 4),
         loss=dict(type='AffinityLoss', radius=5),
     ),
-    test_cfg=dict(radius=5, beta=8.0, log_steps=6, background=dict(constant=0.45)),
+    test_cfg=dict(radius=5, beta=8.0, log_steps=6, background=dict(constant=0.4)),
 )
