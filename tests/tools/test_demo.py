@@ -24,7 +24,10 @@ def test_demo_from_tags_to_final_miou(tmp_path: Path) -> None:
         ('tag mAP', 'val'), ('seed mIoU', 'train'), ('seed mIoU', 'val'),
         ('mask mIoU', 'train'), ('final mIoU', 'val'),
     }  # fmt: skip
-    # Even an untrained network labels some background right, and the tags are given.
+    # Even an untrained network labels some background right, and the tags are given. DeepLab weighs objects more, so
+    # that it may have no background yet.
+    final = figures.pop(('final mIoU', 'val'))
+    assert 0 <= final < 100
     assert all(1 < value < 100 for value in figures.values())
     with Image.open(tmp_path / 'demo' / 'contact_sheet.png') as sheet:
         assert sheet.size == (960, 18 + 3 * 160)
