@@ -1,5 +1,5 @@
-# DeepLab-LargeFOV on ResNet101 with a deep stem, dilated to stride 8, as the published retraining runs it: batch norm on
-# batch statistics, its scale and shift never trained, nothing frozen.
+# DeepLab-LargeFOV on ResNet101 with a deep stem, dilated to stride 8, as the published retraining runs it: batch norm
+# on batch statistics, its scale and shift never trained, nothing frozen.
 data_preprocessor = dict(
     type='SegDataPreProcessor',
     mean=[123.675, 116.28, 103.53],
