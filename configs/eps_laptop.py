@@ -14,6 +14,8 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(
     decode_head=dict(dropout_ratio=0.0),
     losses=dict(tags=dict(pool='mean'), saliency=dict(type='SaliencyLoss', threshold=0.4, mix=0.5)),
-    test_cfg=dict(maps='logits', activation='softmax', normalize='max', threshold=0.2),
+    test_cfg=dict(
+        maps='logits', activation='softmax', upsample='direct', normalize='max', threshold=0.2
+    ),
 )
 mask_stage = dict(crf='none')

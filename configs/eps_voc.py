@@ -22,7 +22,9 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 model = dict(
     decode_head=dict(dropout_ratio=0.0),
     losses=dict(saliency=dict(type='SaliencyLoss', threshold=0.4, mix=0.5)),
-    test_cfg=dict(maps='logits', activation='softmax', normalize='max', threshold=0.2),
+    test_cfg=dict(
+        maps='logits', activation='softmax', upsample='direct', normalize='max', threshold=0.2
+    ),
 )
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=max_iters + 1, by_epoch=False)

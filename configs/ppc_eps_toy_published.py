@@ -9,6 +9,6 @@ model = dict(
     losses=dict(
         equivariance=dict(type='EquivarianceLoss', resolution='feature'),
         saliency=dict(maps='both'),
-        contrast=dict(preset='published'),
+        contrast=dict(preset='published', cam_source='refined'),
     ),
 )

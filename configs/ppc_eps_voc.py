@@ -16,6 +16,7 @@ model = dict(
     losses=dict(
         contrast=dict(
             type='PixelPrototypeContrastLoss',
+            cam_source='softmax',  # as EPS reads its maps
             topk=16,
             temperature=0.1,
             bg_threshold=0.1,

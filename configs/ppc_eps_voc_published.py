@@ -8,7 +8,7 @@ model = dict(
     losses=dict(
         equivariance=dict(type='EquivarianceLoss', resolution='feature'),
         saliency=dict(maps='both'),
-        contrast=dict(preset='published'),
+        contrast=dict(preset='published', cam_source='refined'),
     ),
 )
 param_scheduler = [

@@ -382,3 +382,35 @@ def test_other_backbones_by_config(
     sum(losses.values()).backward()
     assert model.neck.conv.weight.grad.abs().max() > 0
     assert model.eval().predict(inputs, samples)[0].seg_logits.data.shape == (CLASSES, 64, 64)
+
+
+def test_maps_go_to_the_picture_by_way_of_the_input_or_directly():
+    maps = torch.rand(2, 5, 6)
+    sample = SegDataSample(metainfo=dict(ori_shape=(31, 47)))
+    found = {}
+    for way in ('via_input', 'direct'):
+        segmentor = build(test_cfg=dict(upsample=way))
+        found[way] = segmentor._to_picture(maps, sample, (40, 48))
+    direct = F.interpolate(maps[None], size=(31, 47), mode='bilinear', align_corners=False)[0]
+    torch.testing.assert_close(found['direct'], direct)
+    between = F.interpolate(maps[None], size=(40, 48), mode='bilinear', align_corners=True)
+    twice = F.interpolate(between, size=(31, 47), mode='bilinear', align_corners=False)[0]
+    torch.testing.assert_close(found['via_input'], twice)
+    assert (direct - twice).abs().max() > 1e-3
+
+
+def test_the_contrast_can_label_pixels_by_softmax_maps():
+    logits = torch.randn(2, 4, 6, 6)
+    embeddings = torch.randn(2, 8, 6, 6)
+    tags = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+
+    def losses(source, maps):
+        torch.manual_seed(0)
+        contrast = MODELS.build(
+            dict(type='PixelPrototypeContrastLoss', cam_source=source, topk=4, bg_threshold=0.3)
+        )
+        view = ViewOutput(logits=maps, size=(48, 48), embeddings=embeddings)
+        return contrast([view], tags)['loss_intra']
+
+    torch.testing.assert_close(losses('softmax', logits), losses('logits', logits.softmax(1)))
+    assert losses('softmax', logits) != losses('logits', logits)

@@ -23,8 +23,9 @@ class PixelPrototypeContrastLoss(nn.Module):
 
     Args:
         preset: ``paper`` follows the paper and has no known defect; ``published`` the published code.
-        cam_source: Maps that label the pixels: ``refined`` (of hosts with pixel correlation), ``logits``, or ``auto``
-            for the refined ones where there are.
+        cam_source: Maps that label the pixels: ``refined`` (of hosts with pixel correlation), ``logits``, ``softmax``
+            (of the logits over all channels, as EPS reads its maps), or ``auto`` for the refined ones where there are,
+            else ``logits``.
         **options: Any field of :class:`mmppc.functional.contrast_options.ContrastOptions`: ``topk``, ``temperature``,
             ``bg_threshold``, ``cross_weight``, ``intra_weight``, the terms' switches ``cross_prototype``,
             ``cross_cam``, ``intra``, ``prototype_mining`` and ``pixel_sampling``, and the rest.
@@ -36,14 +37,16 @@ class PixelPrototypeContrastLoss(nn.Module):
 
     def __init__(self, preset: str = 'paper', cam_source: str = 'auto', **options: Any) -> None:
         super().__init__()
-        if cam_source not in ('auto', 'refined', 'logits'):
+        if cam_source not in ('auto', 'refined', 'logits', 'softmax'):
             raise ValueError(
-                f"cam_source must be 'auto', 'refined' or 'logits', got {cam_source!r}"
+                f"cam_source must be 'auto', 'refined', 'logits' or 'softmax', got {cam_source!r}"
             )
         self.cam_source = cam_source
         self.options = ContrastOptions.from_preset(preset, **options)
 
     def _maps(self, view: ViewOutput) -> Tensor:
+        if self.cam_source == 'softmax':
+            return view.logits.softmax(dim=1)
         if self.cam_source == 'logits' or (self.cam_source == 'auto' and view.refined is None):
             return view.logits
         if view.refined is None:

@@ -20,8 +20,8 @@ NAMES = {'logits': 'loss_saliency', 'refined': 'loss_saliency_refined'}
 class SaliencyLoss(nn.Module):
     """The maps' foreground and background must explain the saliency map (EPS), mean of the views.
 
-    Needs the pictures' saliency maps (the transform ``LoadSaliency``). Cells of a view that the first view does not cover
-    wholly take no part.
+    Needs the pictures' saliency maps (the transform ``LoadSaliency``). Cells of a view that the first view does not
+    cover wholly take no part.
 
     Args:
         threshold: Overlap with the saliency map above which a tagged class counts as foreground (tau); the published

@@ -18,11 +18,17 @@ from ..outputs import ViewOutput
 from ..views import resize_maps
 
 TEST_DEFAULTS: dict[str, Any] = dict(
-    maps='auto', activation='relu', normalize='min_max', threshold=0.2, tag_threshold=0.5
+    maps='auto',
+    activation='relu',
+    upsample='via_input',
+    normalize='min_max',
+    threshold=0.2,
+    tag_threshold=0.5,
 )
 TEST_CHOICES = dict(
     maps=('auto', 'refined', 'logits'),
     activation=('relu', 'softmax', 'none'),
+    upsample=('via_input', 'direct'),
     normalize=('min_max', 'max'),
 )
 
@@ -40,8 +46,10 @@ class CAMSegmentor(BaseSegmentor):
         neck: A :class:`PixelProjector` for terms that need embeddings.
         view: Makes the second view, for instance :class:`RescaleView`; None trains on one.
         test_cfg: ``maps`` that become the prediction (``refined``, ``logits`` or ``auto``: refined where there are);
-            their ``activation`` (``relu``, ``softmax`` or ``none``); ``normalize`` by ``min_max`` or by the ``max``;
-            the background's ``threshold``; ``tag_threshold``, the probability above which a tag is predicted for
+            their ``activation`` (``relu``, ``softmax`` or ``none``); how to ``upsample`` to the original size:
+            ``via_input`` by way of the network input's size, as SEAM does, or ``direct`` from the grid, as EPS does;
+            ``normalize`` by ``min_max`` or by the ``max``; the background's ``threshold``; ``tag_threshold``, the
+            probability above which a tag is predicted for
             pictures that come without.
         data_preprocessor: As in mmseg.
         train_cfg: Not used; mmseg's configs carry it.
@@ -219,12 +227,13 @@ class CAMSegmentor(BaseSegmentor):
             )
         return label.to(score.device).nonzero().squeeze(1) + 1
 
-    @staticmethod
-    def _to_picture(maps: Tensor, sample: SegDataSample, size: tuple[int, int]) -> Tensor:
+    def _to_picture(self, maps: Tensor, sample: SegDataSample, size: tuple[int, int]) -> Tensor:
         """Bring maps (K, h, w) of a network input of ``size`` to the picture's original size and side."""
         if not len(maps):
             return maps.new_zeros(0, *sample.ori_shape[:2])
-        maps = resize_maps(maps[None], size)
+        maps = maps[None]
+        if self.test_cfg['upsample'] == 'via_input':
+            maps = resize_maps(maps, size)
         if sample.get('flip'):
             maps = maps.flip(dims=(3 if sample.get('flip_direction') == 'horizontal' else 2,))
         maps = F.interpolate(
