@@ -250,6 +250,15 @@ def test_one_class_that_fills_the_picture(config: dict) -> None:
 
 
 @MODES
+def test_the_floor_of_seeds_is_taken_off_before_they_walk(config: dict) -> None:
+    image, scores = picture(40, 48), seeds(2, 40, 48)
+    expected = build(config).walk_seeds(image, (scores - 0.3).relu() / 0.7)
+    found = build(config, seed_floor=0.3).walk_seeds(image, scores)
+    torch.testing.assert_close(found, expected)
+    assert (found - build(config).walk_seeds(image, scores)).abs().max() > 1e-3
+
+
+@MODES
 def test_seeds_without_any_score_are_background(config: dict) -> None:
     result = (
         build(config)
@@ -370,6 +379,7 @@ def test_pixel_adaptive_refinement_of_the_result(tmp_path: Path) -> None:
         (dict(border='half'), 'test_cfg.border'),
         (dict(method='dense'), 'test_cfg.method'),
         (dict(seed_resize='nearest'), 'test_cfg.seed_resize'),
+        (dict(seed_floor=1.0), 'test_cfg.seed_floor'),
         (dict(flip='yes'), 'test_cfg.flip'),
         (dict(background=0.27), 'test_cfg.background'),
         (dict(background=dict(gamma=1)), 'test_cfg.background'),

@@ -30,7 +30,8 @@ model = dict(
         beta=10.0,
         log_steps=8,
         background=None,
-        threshold=0.8,  # seeds with a high floor
+        threshold=0.25,
+        seed_floor=0.35,
         seed_resize='bilinear',
         flip=True,
     ),

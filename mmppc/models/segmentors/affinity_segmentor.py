@@ -26,6 +26,7 @@ TEST_DEFAULTS: dict[str, Any] = dict(
     method='exact',
     background=dict(constant=0.27),
     threshold=None,
+    seed_floor=0.0,
     seed_resize='average',
     flip=False,
     pad_to=None,
@@ -63,6 +64,8 @@ class AffinitySegmentor(BaseSegmentor):
             - ``background`` (``dict(constant=0.27)``): its score, arguments of
               :func:`mmppc.functional.cam.background_score`, which walks with the classes. None as in IRN: only classes
               walk, and are background where they stay below ``threshold`` (0.25) of the strongest value in the picture;
+            - ``seed_floor`` (0.0): scores up to this count as nothing, the rest is stretched to [0, 1]; for seeds whose
+              background is far from zero, as those of pixel correlation, where only classes walk;
             - ``seed_resize`` (``average``): seeds to the grid by average pooling; ``bilinear`` as in IRN, each class
               divided by its maximum;
             - ``flip`` (False): average with the mirror image; ``pad_to`` (None): pixels to which smaller pictures are
@@ -154,6 +157,9 @@ class AffinitySegmentor(BaseSegmentor):
         size, wanted = picture.shape[-2:], seeds.shape[-2:]
         if not len(seeds):
             return self._background(seeds.new_zeros(1, *wanted))
+        floor = self.test_cfg['seed_floor']
+        if floor:
+            seeds = (seeds - floor).relu() / (1 - floor)
         stride = self.decode_head.stride
         grid = (math.ceil(size[0] / stride), math.ceil(size[1] / stride))
         affinity, gate, offsets = self._affinity(picture, grid)
@@ -288,6 +294,8 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(
                 f'test_cfg.{key} must be an integer of at least {least}, got {value!r}'
             )
+    if not isinstance(cfg['seed_floor'], (int, float)) or not 0 <= cfg['seed_floor'] < 1:
+        raise ValueError(f'test_cfg.seed_floor must be in [0, 1), got {cfg["seed_floor"]!r}')
     if not isinstance(cfg['beta'], (int, float)) or cfg['beta'] <= 0:
         raise ValueError(f'test_cfg.beta must be positive, got {cfg["beta"]!r}')
     cfg['background'], cfg['threshold'] = _background_options(cfg['background'], cfg['threshold'])
