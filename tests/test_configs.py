@@ -39,7 +39,7 @@ assert sum(len(group['params']) for group in wrapper.optimizer.param_groups) > 0
 for split in ('train', 'val', 'test'):
     loader = cfg.get(f'{split}_dataloader')
     if loader is None:
-        assert split == 'val' and cfg.val_cfg is None
+        assert split == 'val' and cfg.get('val_cfg') is None
         continue
     assert loader.dataset.type in DATASETS and loader.sampler.type in DATA_SAMPLERS
     Compose(loader.dataset.pipeline)
