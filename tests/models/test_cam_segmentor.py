@@ -414,3 +414,14 @@ def test_the_contrast_can_label_pixels_by_softmax_maps():
 
     torch.testing.assert_close(losses('softmax', logits), losses('logits', logits.softmax(1)))
     assert losses('softmax', logits) != losses('logits', logits)
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_padding_of_the_input_is_cut_off(flip):
+    maps = torch.rand(2, 8, 8)
+    info = dict(ori_shape=(50, 70), img_shape=(40, 56), flip=flip, flip_direction='horizontal')
+    found = build()._to_picture(maps, SegDataSample(metainfo=info), (64, 64))
+    whole = F.interpolate(maps[None], size=(64, 64), mode='bilinear', align_corners=True)
+    part = whole[..., :40, :56].flip(3) if flip else whole[..., :40, :56]
+    expected = F.interpolate(part, size=(50, 70), mode='bilinear', align_corners=False)[0]
+    torch.testing.assert_close(found, expected)

@@ -1,4 +1,4 @@
-"""Time and memory of the refinement against the published forms, in one run, as ratios.
+"""Time and memory of the refinement against the published forms (or what is named), in one run, as ratios.
 
 The published forms are those of tests/reference. Both run on the same input, their results are compared, and each time
 is the least of several runs (the CRF: the mean over several pictures).
@@ -22,12 +22,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import torch
 from prettytable import PrettyTable
+from scipy.sparse import csr_matrix
 
 from mmppc.datasets.toy_drawing import draw_picture
-from mmppc.functional.affinity import boundary_affinity, feature_affinity, neighbour_offsets
+from mmppc.functional.affinity import (
+    boundary_affinity,
+    feature_affinity,
+    neighbour_offsets,
+    overlap,
+)
 from mmppc.functional.affinity_loss import affinity_loss
 from mmppc.functional.dense_crf import CRF_PRESETS, crf_from_labels, crf_marginals
-from mmppc.functional.random_walk import random_walk
+from mmppc.functional.random_walk import random_walk, transition
 from mmppc.storage.pictures import read_picture
 from tests.reference.affinity import gathered_feature_affinity, literal_affinity_loss
 from tests.reference.crf import plain_crf, plain_unary
@@ -68,7 +74,7 @@ def least(function: Callable[[], Any], repeats: int) -> tuple[float, Any]:
 def row(name: str, ours: float, theirs: float, unit: str, agreement: str, note: str = '') -> dict:
     """A line of the table."""
     return {
-        'what': name, 'ours': ours, 'published form': theirs, 'unit': unit,
+        'what': name, 'ours': ours, 'compared with': theirs, 'unit': unit,
         'ratio': theirs / ours, 'agreement': agreement, 'note': note,
     }  # fmt: skip
 
@@ -106,6 +112,53 @@ def walk(args: argparse.Namespace) -> list[dict]:
             name = f'walk 47x63, 4 rows, 2^{log_steps} steps, {method}'
             rows.append(row(name, ours, theirs, 's', relative(found, expected)))
     return rows
+
+
+@benchmark
+def walk_kernels(args: argparse.Namespace) -> list[dict]:
+    """What multiplies the sparse matrix on a CPU: torch's CSR, which the walk takes, scipy's CSR, shifted slices."""
+    affinity, scores = smooth_affinity(47, 63), torch.rand(4, 47, 63)
+    ours, found = least(
+        lambda: random_walk(scores, affinity, OFFSETS, beta=8.0, steps=256), args.repeats
+    )
+    rows = []
+    for name, walker in (('scipy CSR', scipy_walk), ('shifted slices', sliced_walk)):
+        seconds, expected = least(lambda w=walker: w(scores, affinity, 8.0, 256), args.repeats)
+        title = f'walk 47x63, 4 rows, 2^8 steps, torch CSR against {name}'
+        rows.append(row(title, ours, seconds, 's', relative(found, expected)))
+    return rows
+
+
+def scipy_walk(scores: torch.Tensor, affinity: torch.Tensor, beta: float, steps: int) -> Any:
+    """The walk by scipy's products."""
+    matrix = transition(affinity, OFFSETS, beta)
+    parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())
+    product = csr_matrix(tuple(part.numpy() for part in parts), shape=tuple(matrix.shape))
+    state = scores.flatten(1).t().contiguous().numpy()
+    for _ in range(steps):
+        state = product @ state
+    return torch.from_numpy(state).t().reshape(scores.shape)
+
+
+def sliced_walk(scores: torch.Tensor, affinity: torch.Tensor, beta: float, steps: int) -> Any:
+    """The walk without a matrix: 68 shifted slices a step."""
+    height, width = scores.shape[1:]
+    weight = affinity**beta
+    parts = [overlap(dy, dx, height, width) for dy, dx in OFFSETS.tolist()]
+    total = torch.ones(height, width)
+    for index, (rows, columns, rows_to, columns_to) in enumerate(parts):
+        values = weight[index, rows, columns]
+        total[rows, columns] += values
+        total[rows_to, columns_to] += values
+    state = scores
+    for _ in range(steps):
+        following = state.clone()
+        for index, (rows, columns, rows_to, columns_to) in enumerate(parts):
+            values = weight[index, rows, columns]
+            following[:, rows, columns] += values * state[:, rows_to, columns_to]
+            following[:, rows_to, columns_to] += values * state[:, rows, columns]
+        state = following / total
+    return state
 
 
 @benchmark
@@ -302,10 +355,10 @@ def peak_memory(function: Callable[[], Any]) -> tuple[float, str]:
 
 def show(rows: list[dict]) -> None:
     """Print the rows as a table."""
-    table = PrettyTable(['what', 'ours', 'published form', 'ratio', 'agreement'])
+    table = PrettyTable(['what', 'ours', 'compared with', 'ratio', 'agreement'])
     table.align = 'l'
     for item in rows:
-        values = [f'{item[key]:.4g} {item["unit"]}' for key in ('ours', 'published form')]
+        values = [f'{item[key]:.4g} {item["unit"]}' for key in ('ours', 'compared with')]
         table.add_row([item['what'], *values, f'{item["ratio"]:.1f}', item['agreement']])
     print(table)
     for note in sorted({item['note'] for item in rows if item['note']}):

@@ -228,12 +228,16 @@ class CAMSegmentor(BaseSegmentor):
         return label.to(score.device).nonzero().squeeze(1) + 1
 
     def _to_picture(self, maps: Tensor, sample: SegDataSample, size: tuple[int, int]) -> Tensor:
-        """Bring maps (K, h, w) of a network input of ``size`` to the picture's original size and side."""
+        """Bring maps (K, h, w) of a network input of ``size`` to the picture's original size and side.
+
+        What the data preprocessor has padded on the right and below is cut off.
+        """
         if not len(maps):
             return maps.new_zeros(0, *sample.ori_shape[:2])
         maps = maps[None]
-        if self.test_cfg['upsample'] == 'via_input':
-            maps = resize_maps(maps, size)
+        height, width = sample.get('img_shape', size)[:2]
+        if self.test_cfg['upsample'] == 'via_input' or (height, width) != tuple(size):
+            maps = resize_maps(maps, size)[..., :height, :width]
         if sample.get('flip'):
             maps = maps.flip(dims=(3 if sample.get('flip_direction') == 'horizontal' else 2,))
         maps = F.interpolate(
