@@ -9,7 +9,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from prettytable import PrettyTable
@@ -18,7 +18,7 @@ import mmppc  # noqa: F401
 from mmppc.functional.refine import METHODS
 from mmppc.refinement.masks import REPORT, make_pseudo_masks
 from mmppc.refinement.records import picture_records
-from mmppc.utils.runner import read_config, user_errors
+from mmppc.utils.runner import ConfigOptions, read_config, user_errors
 
 STAGE_KEYS = (
     'seed_dir',
@@ -69,7 +69,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--work-dir', help='where seeds and masks are by default (default: work_dirs/<config>)'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     return parser.parse_args()
 
 

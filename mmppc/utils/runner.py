@@ -23,6 +23,34 @@ DEBUG = 'MMPPC_DEBUG'
 FOLDERS = ('data_root', 'mask_dir', 'seed_dir', 'saliency_dir', 'tag_file')
 
 
+class ConfigOptions(DictAction):
+    """MMEngine's ``KEY=VALUE`` options, of which a text such as a path keeps its spaces and commas.
+
+    By itself ``DictAction`` drops the spaces of every value and takes it apart at commas. Here a value with a space is
+    a text unless it is a list, a tuple or a sequence of numbers.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        texts = {}
+        others = []
+        for item in values:
+            key, separator, value = item.partition('=')
+            if not separator:
+                parser.error(f'{option_string}: found {item!r}, expected KEY=VALUE')
+            if ' ' in value and not re.fullmatch(r'[\[(].*[\])]|[-+.,\deE ]+', value):
+                texts[key] = value
+            else:
+                others.append(item)
+        super().__call__(parser, namespace, others, option_string)
+        getattr(namespace, self.dest).update(texts)
+
+
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that training and testing have in common, after OpenMMLab's conventions."""
     parser.add_argument(
@@ -31,7 +59,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         metavar='KEY=VALUE',
         help='override settings of the config, as in train_dataloader.batch_size=4',
     )

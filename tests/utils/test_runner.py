@@ -1,5 +1,6 @@
 """What the options of tools/test.py make of a config."""
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,30 @@ def test_the_inferencer_of_mmseg_finds_its_loader_and_reads_as_testing_does(tmp_
     pipeline = MMSegInferencer._init_pipeline(MMSegInferencer.__new__(MMSegInferencer), cfg)
     for given in (path, noise[..., ::-1].copy()):
         assert torch.equal(pipeline(given)['inputs'], expected)
+
+
+def options(*given):
+    parser = argparse.ArgumentParser()
+    runner.add_common_arguments(parser)
+    return parser.parse_args(['--cfg-options', *given]).cfg_options
+
+
+def test_options_keep_the_spaces_of_a_path():
+    found = options(
+        'data_root=/data/my pictures, new', 'a.b=[1, 2]', 'c=(3, x)', 'd=1, 2', 'e=1e-3', 'f=g'
+    )
+    assert found == {
+        'data_root': '/data/my pictures, new',
+        'a.b': [1, 2],
+        'c': (3, 'x'),
+        'd': [1, 2],
+        'e': 1e-3,
+        'f': 'g',
+    }
+    assert options('data_root=Bilder für mich') == {'data_root': 'Bilder für mich'}
+
+
+def test_an_option_without_a_value_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        options('data_root')
+    assert "found 'data_root', expected KEY=VALUE" in capsys.readouterr().err

@@ -11,7 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmengine.config import DictAction
 
 from mmppc.datasets.toy import draw_toy_set
 from mmppc.pipeline import ablation
@@ -19,7 +18,7 @@ from mmppc.pipeline import ablation_table as table
 from mmppc.pipeline.ablation_rows import DATASETS, TABLES, choose_rows
 from mmppc.pipeline.stage_process import run_stage
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.runner import user_errors
+from mmppc.utils.runner import ConfigOptions, user_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--keep-seeds', action='store_true', help='keep the seeds of finished runs')
     parser.add_argument('--dry-run', action='store_true', help='say what would be done, do nothing')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     return parser.parse_args()
 
 
