@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .affinity import fits, overlap
+from .distributed import Ranks
 
 EPS = 1e-5
 
@@ -44,7 +45,8 @@ def affinity_loss(
 ) -> dict[str, Tensor]:
     """Cross entropy of affinities, balanced between background, foreground and different pairs.
 
-    Each part is the sum over the batch divided by its number of pairs; background and foreground weigh a quarter each,
+    Each part is the sum over the batch, of all processes together, divided by its number of pairs; background and
+    foreground weigh a quarter each,
     different pairs a half (PSA and IRN alike).
 
     Args:
@@ -68,10 +70,12 @@ def affinity_loss(
     background, foreground, different = pair_labels(labels, offsets, border=border, ignore=ignore)
     alike = -(affinity + EPS).log()
     unlike = -(1 + EPS - affinity).log()
+    counts = torch.stack([kind.sum() for kind in (background, foreground, different)]).to(affinity)
+    scale = _per_pair(counts)
     return {
-        'loss_bg': _balanced(alike, background) / 4,
-        'loss_fg': _balanced(alike, foreground) / 4,
-        'loss_neg': _balanced(unlike, different) / 2,
+        'loss_bg': (alike * background).sum() * scale[0] / 4,
+        'loss_fg': (alike * foreground).sum() * scale[1] / 4,
+        'loss_neg': (unlike * different).sum() * scale[2] / 2,
     }
 
 
@@ -121,10 +125,10 @@ class _DisplacementSums(torch.autograd.Function):
         counts = displacement.new_zeros(2)
         keeps = ctx.needs_input_grad[0]
         slopes = displacement.new_zeros((2, *displacement.shape) if keeps else (0,))
+        goals = offsets.to(displacement).view(-1, 2, 1, 1)
         for index, rows, columns, second, found in _pairs(labels, offsets, border, ignore):
             change = displacement[..., rows, columns] - displacement[second]
-            goal = offsets[index].to(change).view(2, 1, 1)
-            for kind, error, pairs in ((0, change - goal, found[1]), (1, change, found[0])):
+            for kind, error, pairs in ((0, change - goals[index], found[1]), (1, change, found[0])):
                 mask = pairs[:, None]
                 sums[kind] += (error.abs() * mask).sum()
                 counts[kind] += pairs.sum()
@@ -132,7 +136,7 @@ class _DisplacementSums(torch.autograd.Function):
                     step = error.sign() * mask
                     slopes[kind][..., rows, columns] += step
                     slopes[kind][second] -= step
-        scale = 1 / (2 * counts + EPS)
+        scale = _per_pair(2 * counts)
         ctx.save_for_backward(slopes, scale)
         means = sums * scale
         return means[0], means[1]
@@ -145,8 +149,10 @@ class _DisplacementSums(torch.autograd.Function):
         return gradient, None, None, None, None
 
 
-def _balanced(values: Tensor, mask: Tensor) -> Tensor:
-    return (values * mask).sum() / (mask.sum().to(values) + EPS)
+def _per_pair(counts: Tensor) -> Tensor:
+    """What a sum of this process is multiplied by, so that the mean over processes is that over all their pairs."""
+    ranks = Ranks()
+    return ranks.size / (ranks.total(counts) + EPS)
 
 
 def _pairs(

@@ -16,7 +16,7 @@ def transition(affinity: Tensor, offsets: Tensor, beta: float) -> Tensor:
     """Column-stochastic transition of the walk, transposed, as a CSR matrix (h w, h w).
 
     Entry ``(j, i)`` is ``A[i, j] ** beta`` over the sum of column j; ``A`` is symmetric with ones on the diagonal.
-    It is laid out directly, row by row, without sorting and without waiting for the device.
+    It is laid out directly, row by row, without sorting.
 
     Args:
         affinity: (O, h, w), one map per offset; 0 where the neighbour lies outside.
@@ -46,11 +46,12 @@ def transition(affinity: Tensor, offsets: Tensor, beta: float) -> Tensor:
     )
     steps = torch.tensor([dy * width + dx for dy, dx in moves], device=affinity.device)
     cells = torch.arange(height * width, device=affinity.device)
-    ends = inside.sum(dim=2).flatten().cumsum(0)
+    ends = inside.sum(dim=2).flatten().cumsum(0, dtype=torch.int32)
     # What lies outside is written to one place behind the end.
     places = inside.flatten().cumsum(0).sub_(1).masked_fill_(~inside.flatten(), number_inside)
-    column = places.new_empty(number_inside + 1)
-    column.scatter_(0, places, (cells[:, None] + steps).flatten())
+    # 32 bits: half the memory of the indices, and faster products.
+    column = ends.new_empty(number_inside + 1)
+    column.scatter_(0, places, (cells[:, None] + steps).flatten().to(torch.int32))
     value = weight.new_empty(number_inside + 1).scatter_(0, places, weight.flatten())
     size = (height * width, height * width)
     with warnings.catch_warnings():

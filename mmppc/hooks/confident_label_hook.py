@@ -127,5 +127,7 @@ def _restart_loading(loop: Any) -> Any:
     if ahead is None:
         return None
     former = getattr(getattr(ahead, '_iterator', None), '_sampler_iter', None)
+    # Persistent workers would go on with the pipeline they were started with.
+    loop.dataloader._iterator = None
     loop.dataloader_iterator = type(ahead)(loop.dataloader)
     return former

@@ -58,24 +58,19 @@ class PseudoMaskHook(FinishedPicturesHook):
         info = runner.test_loop.dataloader.dataset.metainfo
         self.classes = tuple(info['classes'])
         self.palette = info.get('palette') or voc_palette(len(self.classes))
+        dataset = runner.test_loop.dataloader.dataset
         folder = Path(self.given_out_dir or Path(runner.work_dir) / self.folder)
-        self._check_folder(folder / REPORT)
+        self._check_folder(folder, dataset)
+        barrier()  # all have read the former report
         super().before_test_epoch(runner)
+        if is_main_process():
+            self._report(len(dataset), {}, complete=False)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Wait for all ranks, then record how the masks were made."""
         barrier()
         if is_main_process():
-            report = {
-                'made_by': type(self).__name__,
-                **self.origin,
-                'classes': list(self.classes),
-                'pictures': len(runner.test_loop.dataloader.dataset),
-                'metrics': {key: _plain(value) for key, value in (metrics or {}).items()},
-                'complete': True,
-            }
-            with atomic_write(self.out_dir / REPORT, 'w') as file:
-                json.dump(report, file, indent=2, ensure_ascii=False)
+            self._report(len(runner.test_loop.dataloader.dataset), metrics or {}, complete=True)
 
     def write(self, sample: SegDataSample) -> None:
         """Write the mask of a prediction."""
@@ -101,16 +96,37 @@ class PseudoMaskHook(FinishedPicturesHook):
         mask = load_mask(self.path_of(sample.sample_id, None), len(self.classes))
         sample.pred_sem_seg = PixelData(data=torch.from_numpy(mask).long()[None])
 
-    def _check_folder(self, report: Path) -> None:
-        if self.overwrite or not report.is_file():
+    def _report(self, pictures: int, metrics: Mapping[str, Any], *, complete: bool) -> None:
+        report = {
+            'made_by': type(self).__name__,
+            **self.origin,
+            'classes': list(self.classes),
+            'pictures': pictures,
+            'metrics': {key: _plain(value) for key, value in metrics.items()},
+            'complete': complete,
+        }
+        with atomic_write(self.out_dir / REPORT, 'w') as file:
+            json.dump(report, file, indent=2, ensure_ascii=False)
+
+    def _check_folder(self, folder: Path, dataset: Any) -> None:
+        if self.overwrite:
             return
-        try:
-            former = json.loads(report.read_text(encoding='utf-8'))
-        except ValueError as error:
-            raise ValueError(f'{report}: not JSON ({error}); delete it with its masks') from error
-        if former.get('made_by') != type(self).__name__:
+        report, found = folder / REPORT, None
+        if report.is_file():
+            try:
+                found = json.loads(report.read_text(encoding='utf-8')).get('made_by')
+            except ValueError as error:
+                raise ValueError(
+                    f'{report}: not JSON ({error}); delete it with its masks'
+                ) from error
+        elif not any(
+            (folder / f'{dataset.get_data_info(index).get("sample_id")}{self.suffix}').is_file()
+            for index in range(len(dataset))
+        ):
+            return
+        if found != type(self).__name__:
             raise FileExistsError(
-                f'{report}: field made_by: found {former.get("made_by")!r}, expected {type(self).__name__!r}: the '
+                f'{report}: field made_by: found {found!r}, expected {type(self).__name__!r}: the '
                 'masks there were made otherwise; give another out_dir, or overwrite=True'
             )
 

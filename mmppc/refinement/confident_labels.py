@@ -23,12 +23,18 @@ from mmppc.functional.dense_crf import (
     crf_preset,
     require_densecrf,
 )
-from mmppc.refinement.folder_job import FolderJob, check_seeds, read_picture_of, run_folder_job
+from mmppc.refinement.folder_job import (
+    FolderJob,
+    check_seeds,
+    read_picture_of,
+    run_folder_job,
+    seed_origin,
+)
 from mmppc.refinement.masks import seed_labels
 from mmppc.refinement.records import PictureRecord
 from mmppc.storage.confident_maps import ConfidentMaps, load_confident_maps, save_confident_maps
 from mmppc.storage.masks import VOID, load_mask, save_mask
-from mmppc.storage.seeds import Seed, load_seed
+from mmppc.storage.seeds import Seed
 
 _COMMON = {'seed_dir', 'out_dir', 'palette', 'weights'}
 
@@ -103,11 +109,12 @@ def make_confident_labels(
         raise ValueError(f'kind={kind!r}: unknown settings {unknown}, expected some of {names}')
     require_densecrf()  # that it is missing should show now, not in a worker
     check_seeds(records, Path(seed_dir))
+    origin = seed_origin(records[0], Path(seed_dir))
     job = _KINDS[kind](
         seed_dir=Path(seed_dir),
         out_dir=Path(label_dir),
         palette=tuple(tuple(colour) for colour in palette),
-        weights=load_seed(Path(seed_dir) / f'{records[0].sample_id}.npz').meta.get('weights'),
+        weights=origin['weights'],
         **{key: _plain(value) for key, value in settings.items()},
     )
     names_digest = hashlib.blake2b(digest_size=8)
@@ -120,6 +127,7 @@ def make_confident_labels(
             **{name: getattr(job, name) for name in names},
             'num_classes': num_classes,
             'weights': job.weights,
+            'seed_settings': origin['settings'],
         },
         details={'picture_list': names_digest.hexdigest()},
         figures=_figures,

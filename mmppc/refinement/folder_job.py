@@ -177,6 +177,12 @@ def check_seeds(records: Sequence[PictureRecord], seed_dir: Path) -> None:
         )
 
 
+def seed_origin(record: PictureRecord, seed_dir: Path) -> dict[str, Any]:
+    """Digests of the weights and of the settings that made a picture's seed; None where it does not say."""
+    meta = load_seed(seed_dir / f'{record.sample_id}.npz').meta
+    return {key: meta.get(key) for key in ('weights', 'settings')}
+
+
 def read_picture_of(record: PictureRecord, seed: Seed) -> np.ndarray:
     """The picture, (H, W, 3) uint8 RGB; ValueError if it cannot be read or has not its seed's size."""
     picture = read_picture(record.img_path)
@@ -274,13 +280,13 @@ def _check_folder(
             if former.get(key) != value:
                 raise FileExistsError(
                     f'{path}: field {key}: the {job.noun} there were made with '
-                    f'{former.get(key)!r}, not {value!r}; give another folder, or overwrite them'
+                    f'{former.get(key)!r}, not {value!r}; give another folder, or overwrite or delete them'
                 )
         return former
     if any(job.path(record).is_file() for record in records):
         raise FileExistsError(
             f'{job.out_dir}: holds {job.noun} but no {path.name}, so they come from elsewhere; '
-            'give another folder, or overwrite them'
+            'give another folder, or overwrite or delete them'
         )
     return {}
 

@@ -14,7 +14,13 @@ import torch
 
 from mmppc.functional.refine import check_refinement, refine_labels
 from mmppc.functional.sweep import confusion_iou, label_confusion, mean_iou
-from mmppc.refinement.folder_job import FolderJob, check_seeds, read_picture_of, run_folder_job
+from mmppc.refinement.folder_job import (
+    FolderJob,
+    check_seeds,
+    read_picture_of,
+    run_folder_job,
+    seed_origin,
+)
 from mmppc.refinement.records import PictureRecord
 from mmppc.storage.masks import load_mask, save_mask
 from mmppc.storage.seeds import Seed
@@ -64,9 +70,10 @@ def make_pseudo_masks(
 
     Returns:
         What ``masks.json`` holds: ``threshold``, ``threshold_source``, ``refine`` (the method), ``crf``
-        (``'none'`` with another method), ``classes``, ``pictures``, ``written`` (by this run),
-        ``evaluated`` (pictures with truth), ``mIoU`` and ``IoU`` of the classes in percent (None
-        without truth; classes that occur nowhere are left out of the mean), ``complete``.
+        (``'none'`` with another method), ``classes``, ``seeds`` (digests of what made the first),
+        ``pictures``, ``written`` (by this run), ``evaluated`` (pictures with truth), ``mIoU`` and
+        ``IoU`` of the classes in percent (None without truth; classes that occur nowhere are left
+        out of the mean), ``complete``.
 
     Raises:
         FileNotFoundError: If pictures have no seed; the first are listed.
@@ -92,6 +99,7 @@ def make_pseudo_masks(
             'refine': method,
             'crf': crf if method == 'densecrf' else 'none',
             'classes': list(classes),
+            'seeds': seed_origin(records[0], Path(seed_dir)),
         },
         details={'threshold_source': threshold_source},
         figures=partial(_figures, classes),

@@ -1,7 +1,11 @@
 """Labels of pairs and the losses on them, against the reference values and the pair lists of the published code."""
 
+from pathlib import Path
+
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 
 from mmppc.functional.affinity import feature_affinity, neighbour_offsets
 from mmppc.functional.affinity_loss import affinity_loss, displacement_loss, pair_labels
@@ -119,3 +123,41 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         displacement_loss(torch.rand(1, 2, 4, 5), labels, OFFSETS)
     with pytest.raises(ValueError, match='border'):
         pair_labels(labels, OFFSETS, border='none')
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    labels = small_labels(2, 12, 14)
+    labels[1, labels[1] == 1] = 255  # the second picture has fewer pairs
+    labels[1, labels[1] == 2] = 255
+    return torch.randn(2, 2, 12, 14, generator=generator, dtype=torch.float64), labels
+
+
+def losses_and_gradient(features: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+    features.requires_grad_()
+    losses = affinity_loss(feature_affinity(features, OFFSETS), labels, OFFSETS)
+    losses |= displacement_loss(features, labels, OFFSETS)
+    sum(losses.values()).backward()
+    assert features.grad is not None
+    return {**{name: loss.detach() for name, loss in losses.items()}, 'gradient': features.grad}
+
+
+def run_rank(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/meeting', rank=rank, world_size=2)
+    features, labels = batch()
+    result = losses_and_gradient(features[rank : rank + 1].clone(), labels[rank : rank + 1])
+    torch.save(result, f'{folder}/{rank}.pt')
+    dist.destroy_process_group()
+
+
+def test_two_ranks_equal_one(tmp_path: Path) -> None:
+    mp.spawn(run_rank, args=(str(tmp_path),), nprocs=2)
+    parts = [torch.load(tmp_path / f'{rank}.pt') for rank in range(2)]
+    whole = losses_and_gradient(*batch())
+    # DistributedDataParallel takes the mean of the ranks' gradients.
+    gradient = torch.cat([part.pop('gradient') for part in parts]) / 2
+    torch.testing.assert_close(gradient, whole.pop('gradient'), rtol=0, atol=1e-12)
+    for name, loss in whole.items():
+        mean = (parts[0][name] + parts[1][name]) / 2
+        torch.testing.assert_close(mean, loss, rtol=0, atol=1e-12)

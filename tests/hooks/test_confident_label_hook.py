@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +29,9 @@ class LabelledPictures(BaseDataset):
     def __init__(self, folder, pipeline=()):
         self.folder = Path(folder)
         super().__init__()
+        # A transform that waits for the folder, in the copy of the pipeline that each loading process has.
+        self.step = SimpleNamespace(label_dir=None)
+        self.pipeline.transforms.append(self.step)
 
     def load_data_list(self):
         return [
@@ -41,7 +45,7 @@ class LabelledPictures(BaseDataset):
 
     def prepare_data(self, index):
         name = self.get_data_info(index)['sample_id']
-        return {'inputs': torch.tensor(load_mask(self.folder / f'labels/{name}.png', 3))}
+        return {'inputs': torch.tensor(load_mask(self.step.label_dir / f'{name}.png', 3))}
 
 
 @MODELS.register_module(force=True)

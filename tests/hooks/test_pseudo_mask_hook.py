@@ -79,6 +79,8 @@ def test_an_interrupted_run_continues_with_the_same_figures(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, fail_at='/5')
     assert sorted(masks(tmp_path)) == sorted(NAMES[:4])
+    report = json.loads((tmp_path / 'work/masks/masks.json').read_text())
+    assert report['complete'] is False
     figures, runs = run(tmp_path)
     assert runs == NAMES[4:]
     assert figures == whole
@@ -113,6 +115,11 @@ def test_masks_of_another_tool_are_not_written_over(tmp_path):
     with pytest.raises(FileExistsError, match='made_by'):
         run(tmp_path)
     assert run(tmp_path, overwrite=True)[1] == NAMES
+    (folder / 'masks.json').unlink()
+    (folder / f'{NAMES[3]}.png').write_bytes(b'a true mask')
+    with pytest.raises(FileExistsError, match='found None'):
+        run(tmp_path)
+    assert (folder / f'{NAMES[3]}.png').read_bytes() == b'a true mask'
     (folder / 'masks.json').write_text('{')
     with pytest.raises(ValueError, match='not JSON'):
         run(tmp_path)

@@ -91,6 +91,7 @@ def test_irn_labels_of_a_picture_known_by_hand(world, tmp_path):
         'crf': 'irn',
         'num_classes': 5,
         'weights': 'w',
+        'seed_settings': None,
         'pictures': 1,
         'evaluated': 1,
         'written': 1,

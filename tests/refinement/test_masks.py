@@ -99,6 +99,7 @@ def test_masks_are_the_argmax_with_the_threshold(world, tmp_path):
         'evaluated': 3,
         'mIoU': round(100 * iou.mean(), 2),
         'IoU': expected,
+        'seeds': {'weights': None, 'settings': None},
         'complete': True,
     }
     assert json.loads((tmp_path / 'masks/masks.json').read_text()) == report

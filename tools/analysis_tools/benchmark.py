@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,8 @@ def crf(args: argparse.Namespace) -> list[dict]:
     """CRF over 21 labels on pictures of 375 x 500, one core: one map of a seed, two maps of confident labels."""
     if args.pictures:
         files = sorted(path for path in args.pictures.iterdir() if path.suffix in ('.jpg', '.png'))
-        images = [image for image in map(read_picture, files) if image.shape[:2] == (375, 500)]
-        images = images[: args.repeats]
+        fitting = (image for image in map(read_picture, files) if image.shape[:2] == (375, 500))
+        images = list(islice(fitting, args.repeats))
         if not images:
             raise SystemExit(f'{args.pictures}: no picture of 500x375 pixels')
     else:
@@ -264,7 +265,7 @@ def affinity_training(args: argparse.Namespace) -> list[dict]:
     results = {}
     for kind in ('ours', 'published'):
         with multiprocessing.get_context('spawn').Pool(1) as pool:
-            results[kind] = pool.apply(affinity_step, (kind, args.repeats))
+            results[kind] = pool.apply(affinity_step, (kind, args.repeats, torch.get_num_threads()))
     ours, theirs = results['ours'], results['published']
     loss = abs(ours['loss'] - theirs['loss']) / abs(theirs['loss'])
     slope = np.abs(ours['gradient'] - theirs['gradient']).max() / np.abs(theirs['gradient']).max()
@@ -276,8 +277,9 @@ def affinity_training(args: argparse.Namespace) -> list[dict]:
     ]
 
 
-def affinity_step(kind: str, repeats: int) -> dict:
+def affinity_step(kind: str, repeats: int, threads: int) -> dict:
     """One way of the training step in a process of its own; its peak memory beyond the features."""
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     features = torch.randn(1, 448, 56, 56, requires_grad=True)
     labels = torch.randint(0, 3, (1, 7, 7)).repeat_interleave(8, 1).repeat_interleave(8, 2)
@@ -311,7 +313,7 @@ def large_picture(args: argparse.Namespace) -> list[dict]:
     rows = []
     for kind, side in (('PSA', 256), ('IRN', 512)):
         with multiprocessing.get_context('spawn').Pool(1) as pool:
-            memory, seconds = pool.apply(large_walk, (kind, side))
+            memory, seconds = pool.apply(large_walk, (kind, side, torch.get_num_threads()))
         dense = 2 * (side * side) ** 2 * 4 / 2**20  # the transition and its square
         name = f'{kind} 2048x2048, {side}x{side} cells: memory ({seconds:.0f} s)'
         note = 'published form of a large picture: two dense matrices in float32, by calculation'
@@ -319,8 +321,9 @@ def large_picture(args: argparse.Namespace) -> list[dict]:
     return rows
 
 
-def large_walk(kind: str, side: int) -> tuple[float, float]:
+def large_walk(kind: str, side: int, threads: int) -> tuple[float, float]:
     """Peak memory (MB) beyond the network's output, and seconds."""
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     output = torch.rand(448, side, side) if kind == 'PSA' else torch.rand(side, side) ** 4
     scores = torch.rand(4, side, side)
