@@ -49,8 +49,7 @@ class CAMSegmentor(BaseSegmentor):
             their ``activation`` (``relu``, ``softmax`` or ``none``); how to ``upsample`` to the original size:
             ``via_input`` by way of the network input's size, as SEAM does, or ``direct`` from the grid, as EPS does;
             ``normalize`` by ``min_max`` or by the ``max``; the background's ``threshold``; ``tag_threshold``, the
-            probability above which a tag is predicted for
-            pictures that come without.
+            probability above which a tag is predicted for pictures that come without.
         data_preprocessor: As in mmseg.
         train_cfg: Not used; mmseg's configs carry it.
         init_cfg: As in mmengine.
