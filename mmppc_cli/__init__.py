@@ -1,0 +1,1 @@
+"""The ``mmppc`` command. Importing this package imports nothing of the OpenMMLab stack."""
