@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -12,23 +11,18 @@ from mmppc.storage.atomic import atomic_write
 from mmppc.storage.masks import load_mask
 from mmppc.storage.pictures import read_picture
 from mmppc.storage.seeds import load_seed
+from mmppc.visualization.overlay import heat_colours, overlay, paint_mask
 
 COLUMNS = ('picture', 'truth', 'CAM heat', 'seed', 'mask', 'prediction')
 HEADER = 18
+HEAT_OPACITY = 0.5
+MASK_OPACITY = 0.65
 
 
-def heat_overlay(picture: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _heat(picture: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Picture (H, W, 3) uint8 under the strongest of its scores (K, H, W) in [0, 1] as heat."""
     strongest = scores.max(axis=0) if len(scores) else np.zeros(picture.shape[:2], np.float32)
-    heat = cv2.applyColorMap((255 * strongest).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
-    return (0.5 * picture + 0.5 * heat).astype(np.uint8)
-
-
-def mask_overlay(picture: np.ndarray, mask: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Picture (H, W, 3) uint8 under the colours of its mask (H, W); 255 is white."""
-    colours = np.full((256, 3), 255, np.uint8)
-    colours[: len(palette)] = palette
-    return (0.35 * picture + 0.65 * colours[mask]).astype(np.uint8)
+    return overlay(picture, heat_colours(strongest), HEAT_OPACITY)
 
 
 def _row(
@@ -45,14 +39,15 @@ def _row(
         path = paths.get(name)
         if path is None or not path.is_file():
             return None
-        return mask_overlay(picture, load_mask(path), palette)
+        return overlay(picture, paint_mask(load_mask(path), palette), MASK_OPACITY)
 
     cells.append(masked('truth'))
     seed_path = paths.get('seed')
     if seed_path is not None and seed_path.is_file():
         seed = load_seed(seed_path)
-        cells.append(heat_overlay(picture, seed.scores))
-        cells.append(mask_overlay(picture, seed_labels(seed, threshold), palette))
+        labels = seed_labels(seed, threshold)
+        cells.append(_heat(picture, seed.scores))
+        cells.append(overlay(picture, paint_mask(labels, palette), MASK_OPACITY))
     else:
         cells += [None, None]
     return [*cells, masked('mask'), masked('prediction')]
