@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -17,16 +16,20 @@ from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
 
 from mmppc.datasets.voc import voc_palette
+from mmppc.evaluation.report_files import write_report
 from mmppc.functional.dense_crf import (
     CRFPreset,
     crf_from_probabilities,
     crf_preset,
     require_densecrf,
 )
-from mmppc.storage.atomic import atomic_write
+from mmppc.functional.sweep import label_confusion
 from mmppc.storage.masks import save_mask
 from mmppc.storage.pictures import read_picture
 from mmppc.utils.worker_pool import WorkerPool, default_workers, result_of
+
+SparseCounts = tuple[np.ndarray, np.ndarray]
+"""A picture's confusion matrix: flat indices (M,) of what is not 0, and the pixels there (M,), int64."""
 
 
 @METRICS.register_module()
@@ -46,7 +49,8 @@ class MaskMetric(IoUMetric):
         crf_workers: Worker processes; None for one a CPU (shared by the ranks of a
             machine), 0 to work in this process.
         out_dir: Folder for the report ``mask_metric_<split>.json``: the results, the IoU of the
-            classes, the CRF, the number of pictures; None not to write it.
+            classes, the ``confusion`` matrix (pixels, [truth][predicted]), the CRF, the number of
+            pictures; None not to write it.
         conditions: How the predictions were made (scales, flip, ...), copied into the report.
         output_dir: Folder for the predictions as palette PNGs ``<sample_id>.png`` (without a
             ``sample_id``, the picture's name); None not to write them.
@@ -56,7 +60,7 @@ class MaskMetric(IoUMetric):
     Raises:
         ImportError: If ``crf`` is asked for and pydensecrf is missing.
         ValueError: If the preset is unknown or takes labels; while testing, if a picture cannot be
-            read or its size is not that of ``seg_logits``.
+            read or its size is not that of ``seg_logits``, or a label is no class.
     """
 
     def __init__(
@@ -130,8 +134,8 @@ class MaskMetric(IoUMetric):
 
     def compute_metrics(self, results: list) -> dict[str, Any]:
         """Figures of all pictures, and the name of the CRF preset if there is one; writes the report."""
-        unique = {name or index: areas for index, (name, areas) in enumerate(results)}
-        scored = [areas for areas in unique.values() if areas is not None]
+        unique = {name or index: pairs for index, (name, pairs) in enumerate(results)}
+        scored = [pairs for pairs in unique.values() if pairs is not None]
         if not scored:
             if not self.format_only:
                 print_log(
@@ -140,44 +144,59 @@ class MaskMetric(IoUMetric):
                     level=logging.WARNING,
                 )
             return {}
-        figures = super().compute_metrics(scored)
+        confusion = self._total(scored)
+        figures = super().compute_metrics([_areas(confusion)])
         print_log(
             f'masks of {self.split!r}, {len(scored)} pictures: mIoU {figures.get("mIoU")}, '
             f'CRF {self.crf or "none"}',
             logger='current',
         )
         if self.out_dir is not None:
-            self._write(self.out_dir, figures, scored, len(unique) - len(scored))
+            counts = {'pictures': len(scored), 'skipped': len(unique) - len(scored)}
+            self._write(self.out_dir, figures, confusion, counts)
         return figures if self.crf is None else {**figures, 'crf': self.crf}
 
-    def _write(self, folder: Path, figures: dict, scored: list, skipped: int) -> None:
-        areas = [sum(column) for column in zip(*scored)]
-        iou = self.total_area_to_metrics(*areas, ['mIoU'], self.nan_to_num)['IoU']
+    def _total(self, scored: Sequence[SparseCounts]) -> np.ndarray:
+        """Confusion matrix of all pictures, (1 + C, 1 + C) int64, [truth, predicted]."""
+        classes = len(self.dataset_meta['classes'])
+        confusion = np.zeros((classes, classes), np.int64)
+        for bins, counts in scored:
+            confusion.reshape(-1)[bins] += counts
+        return confusion
+
+    def _write(
+        self, folder: Path, figures: dict, confusion: np.ndarray, counts: Mapping[str, int]
+    ) -> None:
+        iou = self.total_area_to_metrics(*_areas(confusion), ['mIoU'], self.nan_to_num)['IoU']
         percent = [None if np.isnan(value) else round(float(value) * 100, 2) for value in iou]
         report = {
             'split': self.split,
             **{name: round(float(value), 2) for name, value in figures.items()},
             'IoU': dict(zip(self.dataset_meta['classes'], percent)),
+            'confusion': confusion.tolist(),
             'crf': self.crf or 'none',
-            'pictures': len(scored),
-            'skipped': skipped,
+            **counts,
             'unit': 'percent',
             'conditions': self.conditions,
         }
-        with atomic_write(folder / f'mask_metric_{self.split}.json', 'w') as file:
-            json.dump(report, file, indent=2, ensure_ascii=False)
+        write_report(folder / f'mask_metric_{self.split}.json', report)
 
     def _score(self, sample: dict, label: torch.Tensor) -> None:
         """Score the label map (H, W) of a picture if its truth is known, and write it if asked to."""
         classes = self.dataset_meta['classes']
         name = sample.get('sample_id') or sample.get('img_path')
-        areas = None
+        pairs = None
         if 'gt_sem_seg' in sample and not self.format_only:
-            truth = sample['gt_sem_seg']['data'][0].to(label)
-            counts = self.intersect_and_union(label, truth, len(classes), self.ignore_index)
-            # mmseg counts in float32, whose sums stop growing at 2**24: a class of COCO has a thousand times that.
-            areas = tuple(count.double() for count in counts)
-        self.results.append((name, areas))
+            truth = sample['gt_sem_seg']['data'][0].cpu().numpy()
+            try:
+                confusion = label_confusion(
+                    truth, label.cpu().numpy(), len(classes), ignore_index=self.ignore_index
+                )
+            except ValueError as error:
+                raise ValueError(f'{name}: {error}') from error
+            bins = np.flatnonzero(confusion)
+            pairs = bins, confusion.reshape(-1)[bins]
+        self.results.append((name, pairs))
         if self.output_dir is not None:
             stem = sample.get('sample_id') or Path(sample['img_path']).stem
             palette = self.dataset_meta.get('palette') or voc_palette(len(classes))
@@ -193,6 +212,16 @@ class MaskMetric(IoUMetric):
                 self._pool.terminate()
             raise
         self._score(sample, label)
+
+
+def _areas(confusion: np.ndarray) -> tuple[torch.Tensor, ...]:
+    """Intersection, union, predicted and true pixels of the classes, as mmseg's figures take them.
+
+    In double precision: mmseg's own float32 sums stop growing at 2**24, and a class of COCO has a thousand times that.
+    """
+    counts = torch.from_numpy(confusion).double()
+    hit, truth, predicted = counts.diagonal(), counts.sum(dim=1), counts.sum(dim=0)
+    return hit, truth + predicted - hit, predicted, truth
 
 
 def _refine(path: str, probabilities: np.ndarray, preset: CRFPreset) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from mmengine.logging import MMLogger, print_log
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
+from mmppc.evaluation.report_files import write_report
 from mmppc.functional.sweep import (
     IGNORED,
     THRESHOLDS,
@@ -51,7 +51,8 @@ class SeedMetric(BaseMetric):
         absent: A class that neither truth nor prediction holds is ``'nan'``: left out of the mean,
             as in mmseg's ``IoUMetric``; or ``'zero'``: counted as 0, as published.
         out_dir: Folder for ``seed_metric_<split>.json`` and ``.csv`` (the mIoU and IoU at every
-            threshold); None not to write them.
+            threshold); None not to write them. The JSON file also holds the ``confusion`` matrix (pixels,
+            [truth][predicted]) at the best threshold, and in ``given_threshold`` that at the given one.
         conditions: How the scores were made (scales, flip, ...), copied into the JSON file.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: Replaces ``seed`` in the names of the results.
@@ -166,6 +167,7 @@ class SeedMetric(BaseMetric):
             'IoU': {name: _percent(value) for name, value in zip(names, iou[best])},
             'fg_recall': _percent(recall),
             'bg_false_positives': _percent(false_positives),
+            'confusion': confusion[best].tolist(),
         }
         if self.threshold is not None:
             given = int(np.abs(self.thresholds - self.threshold).argmin())
@@ -173,6 +175,7 @@ class SeedMetric(BaseMetric):
                 'threshold': self.threshold,
                 'mIoU': _percent(miou[given]),
                 'IoU': {name: _percent(value) for name, value in zip(names, iou[given])},
+                'confusion': confusion[given].tolist(),
             }
         return report
 
@@ -209,8 +212,7 @@ class SeedMetric(BaseMetric):
             for threshold, mean, row in zip(self.thresholds, miou, iou):
                 writer.writerow([f'{threshold:g}', _percent(mean), *map(_percent, row)])
         rule = {'unit': 'percent', 'absent_classes': self.absent, 'conditions': self.conditions}
-        with atomic_write(self.out_dir / f'seed_metric_{self.split}.json', 'w') as file:
-            json.dump({**report, **rule}, file, indent=2, ensure_ascii=False)
+        write_report(self.out_dir / f'seed_metric_{self.split}.json', {**report, **rule})
 
 
 def foreground_rates(confusion: np.ndarray) -> tuple[float, float]:

@@ -97,6 +97,10 @@ def test_report_names_its_conditions(tmp_path):
     assert report.pop('mIoU') == pytest.approx(50 * sum(both), abs=0.006)
     assert report.pop('aAcc') == pytest.approx(figures['aAcc'], abs=0.006)
     assert report.pop('mAcc') == pytest.approx(figures['mAcc'], abs=0.006)
+    counts = report.pop('confusion')
+    assert counts == [
+        [int(((truth == i) & (found == j)).sum()) for j in range(3)] for i in range(3)
+    ]
     assert report == {
         'split': 'val', 'crf': 'none', 'pictures': 5, 'skipped': 0, 'unit': 'percent',
         'conditions': conditions,
@@ -159,6 +163,15 @@ def test_errors_name_the_picture(tmp_path):
     Image.new('RGB', (3, 3)).save(tmp_path / '1.png')
     with pytest.raises(ValueError, match=r'1\.png: image of size \(3, 3\) for maps of size'):
         evaluate(MaskMetric(crf='deeplab', crf_workers=0), data)
+
+
+def test_labels_that_are_no_class_are_refused(tmp_path):
+    data = list(samples(tmp_path, 1))
+    data[0].gt_sem_seg.data[0, 0, 0] = 3
+    with pytest.raises(ValueError, match=r'0: labels 0 \.\. 3, expected 0 \.\. 2'):
+        evaluate(MaskMetric(), data)
+    data[0].gt_sem_seg.data[0, 0, 0] = 255  # ignored
+    assert evaluate(MaskMetric(), data)['mIoU'] > 0
 
 
 def test_wrong_options(tmp_path):

@@ -11,7 +11,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmppc.evaluation import SeedMetric
-from mmppc.functional.sweep import THRESHOLDS
+from mmppc.functional.sweep import THRESHOLDS, label_confusion
 from tests.reference.sweep import literal_sweep
 
 CLASSES = ('background', 'cat', 'dog', 'cow')
@@ -74,6 +74,27 @@ def test_equals_the_literal_sweep(tmp_path):
     assert [float(row[0]) for row in rows[1:]] == THRESHOLDS.tolist()
     curve = np.array(rows[1:], float)[:, 1:] / 100
     np.testing.assert_allclose(curve, np.c_[iou.mean(axis=1), iou], atol=6e-5)
+
+
+def test_report_holds_the_confusion_at_both_thresholds(tmp_path):
+    pictures = list(random_pictures())
+    samples = [picture(str(k), *item) for k, item in enumerate(pictures)]
+    found = evaluate(samples, out_dir=str(tmp_path), threshold=0.5)
+    text = (tmp_path / 'seed_metric_train.json').read_text()
+    report = json.loads(text)
+    for counts, threshold in (
+        (report['confusion'], found['seed/threshold']),
+        (report['given_threshold']['confusion'], 0.5),
+    ):
+        expected = sum(
+            label_confusion(
+                truth, np.concatenate([np.full_like(scores[:1], threshold), scores]).argmax(0), 4
+            )
+            for scores, truth in pictures
+        )
+        assert counts == expected.tolist()
+    assert report['confusion'] != report['given_threshold']['confusion']
+    assert str(report['confusion'][2]).replace(' ', '') in text  # a row a line
 
 
 def test_foreground_rates_by_hand():
