@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint types pytest format clean
+.PHONY: help install demo test lint types browser pytest format clean
 
 help:
 	@echo 'make demo     the whole way on the toy set: train, seeds, masks, retrain, test'
@@ -45,8 +45,14 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# The report's tests look at it in a browser. In CI that is installed; elsewhere they are skipped without one.
+browser:
+	@if test -n "$$CI" && ! command -v chromium > /dev/null && command -v apt-get > /dev/null && test "$$(id -u)" = 0; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium chromium-driver > /dev/null; fi
+
 # After lint and types, whatever -j says: pytest's own summary ends the output.
-pytest: $(STAMP) | lint types
+pytest: $(STAMP) browser | lint types
 	$(BIN)/python -m pytest
 
 format: $(STAMP)

