@@ -73,6 +73,33 @@ def load_tags(
     return _multi_hot(rows, names, ignore_unknown)
 
 
+def tag_names(path: str | os.PathLike) -> set[str]:
+    """The names that occur as tags, of a source whose classes are not known.
+
+    Formats are those of :func:`load_tags`. In a CSV ``image,tags`` the tags are separated by ``;``, ``|`` or ``,``;
+    only if no cell has such a sign, by blanks.
+
+    Raises:
+        FileNotFoundError: If there is nothing at ``path``.
+        ValueError: If the content is not as described.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise FileNotFoundError(f'{file}: no such tag file or folder of VOC XML annotations')
+    if file.is_dir():
+        rows = list(_read_voc_folder(file))
+    elif file.suffix.lower() == '.csv':
+        rows = list(_read_csv(file, None, ignore_unknown=True))
+        lists = re.match(r'"?image"?\s*[,;\t]\s*"?tags"?\s*$', read_text(file).splitlines()[0])
+        if lists and all(len(names) <= 1 for _, names, _ in rows):
+            rows = [(key, ' '.join(names).split(), where) for key, names, where in rows]
+    elif file.suffix.lower() == '.json':
+        rows = list(_read_json(file))
+    else:
+        raise ValueError(f'{file}: expected a .csv, a .json or a folder of VOC .xml annotations')
+    return {unicodedata.normalize('NFC', name) for _, names, _ in rows for name in names}
+
+
 def write_tags_csv(path: str | os.PathLike, tags: Mapping[str, Sequence[str]]) -> None:
     """Write a CSV that :func:`load_tags` reads, whole or not at all.
 
@@ -175,7 +202,8 @@ def _read_json(file: Path) -> Iterable[_Row]:
         yield picture, [tag.strip() for tag in tags], f'{file}: field {picture!r}'
 
 
-def _read_csv(file: Path, classes: Sequence[str], ignore_unknown: bool) -> Iterable[_Row]:
+def _read_csv(file: Path, classes: Sequence[str] | None, ignore_unknown: bool) -> Iterable[_Row]:
+    """Rows of a CSV; where the classes are not known (None), blanks are part of a name."""
     text = read_text(file)
     match = re.match(r'"?image"?\s*([,;\t])', text)
     if match is None:
@@ -209,18 +237,20 @@ def _read_csv(file: Path, classes: Sequence[str], ignore_unknown: bool) -> Itera
         raise ValueError(f'{file}: line {reader.line_num}: not CSV: {error}') from None
 
 
-def _split_tags(cell: str, classes: Sequence[str]) -> list[str]:
-    blanks = not any(re.search(r'\s', name) for name in classes)
+def _split_tags(cell: str, classes: Sequence[str] | None) -> list[str]:
+    blanks = classes is not None and not any(re.search(r'\s', name) for name in classes)
     parts = re.split(r'[;|,\s]' if blanks else r'[;|,]', cell)
     return [part.strip() for part in parts if part.strip()]
 
 
 def _check_class_columns(
-    file: Path, columns: Sequence[str], classes: Sequence[str], ignore_unknown: bool
+    file: Path, columns: Sequence[str], classes: Sequence[str] | None, ignore_unknown: bool
 ) -> None:
     doubles = sorted({name for name in columns if columns.count(name) > 1})
     if doubles:
         raise ValueError(f'{file}: line 1: columns named twice: {doubles}')
+    if classes is None:
+        return
     unknown = [name for name in columns if name not in classes]
     if unknown and not ignore_unknown:
         raise ValueError(

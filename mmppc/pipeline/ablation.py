@@ -1,33 +1,25 @@
 """Runs of ablations: trained, tested, recorded; resumed when interrupted, done again when changed."""
 
-import fcntl
-import hashlib
-import importlib
 import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mmengine.config import Config
 
 from mmppc.pipeline.ablation_rows import ROOT, Row, row_config
+from mmppc.pipeline.digests import changes, digest, files_digest, plain, summary
+from mmppc.pipeline.figures import variants
+from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline.manifest import versions
+from mmppc.pipeline.stage_process import Stage
 from mmppc.storage.atomic import atomic_write
 
 LISTS = {split: f'ImageSets/Segmentation/{split}.txt' for split in ('train', 'val')}
-
-
-class Stage(Protocol):
-    """Runs a command, as :func:`mmppc.pipeline.stage_process.run_stage` does."""
-
-    def __call__(
-        self, title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
-    ) -> None:
-        """Run ``command`` under a title, with its output in a file and ``pass_fds`` left open."""
 
 
 def data_digest(cfg: Config) -> str:
@@ -40,12 +32,8 @@ def data_digest(cfg: Config) -> str:
     root = Path(dataset.data_root)
     if not root.is_dir():
         raise FileNotFoundError(f'data_root not found: {root}')
-    digest = hashlib.sha256()
-    for name in (dataset.ann_file, *LISTS.values(), dataset.tag_file):
-        path = root / name
-        if path.is_file():
-            digest.update(f'{name}\n'.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+    names = (dataset.ann_file, *LISTS.values(), dataset.tag_file)
+    return files_digest((name, root / name) for name in names if (root / name).is_file())
 
 
 @dataclass(frozen=True)
@@ -71,7 +59,7 @@ class Run:
     @property
     def digest(self) -> str:
         """Digest of the settings, the same for all seeds of a row."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:12]
+        return digest(self.settings)
 
     @property
     def work(self) -> Path:
@@ -100,7 +88,7 @@ def make_run(
         dataset=dataset,
         seed=seed,
         cfg=row_config(row, dataset, placed),
-        settings=json.loads(json.dumps(settings, default=str)),
+        settings=plain(settings),
         folder=work_dir / dataset / row.config / f'seed{seed}',
     )
 
@@ -114,10 +102,9 @@ def plan(run: Run) -> tuple[str, str]:
     former = _read(run.folder / 'run.json')
     if former is None:
         return 'new', 'never started'
-    changes = _changes(former['settings'], run.settings)
-    if changes:
-        more = f' and {len(changes) - 3} more' if len(changes) > 3 else ''
-        return 'again', f'the config changed: {"; ".join(changes[:3])}{more}'
+    changed = changes(former['settings'], run.settings)
+    if changed:
+        return 'again', f'the config changed: {summary(changed)}'
     try:
         data = data_digest(run.cfg)
     except FileNotFoundError as error:
@@ -142,22 +129,6 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         json.dump(content, file, indent=1)
 
 
-def _changes(former: Any, now: Any, at: str = '') -> list[str]:
-    """Where two nested settings differ, as sentences."""
-    if isinstance(former, dict) and isinstance(now, dict):
-        lines: list[str] = []
-        for key in [*former, *(key for key in now if key not in former)]:
-            place = f'{at}.{key}' if at else str(key)
-            lines += _changes(former.get(key, '(none)'), now.get(key, '(none)'), place)
-        return lines
-    return [] if former == now else [f'{at} was {_short(former)}, is {_short(now)}']
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f'{text[:57]}...'
-
-
 def execute(
     run: Run, stage: Stage, *, keep_checkpoint: bool = True, keep_seeds: bool = False
 ) -> dict[str, Any]:
@@ -177,30 +148,13 @@ def execute(
         BlockingIOError: Another process works on this run.
         ChildProcessError: A stage failed.
     """
-    with _alone(run) as lock:
+    path = run.folder.parent / f'{run.folder.name}.lock'
+    with folder_lock(path, str(run.folder)) as lock:
         return _execute(run, stage, keep_checkpoint, keep_seeds, lock)
 
 
-@contextmanager
-def _alone(run: Run) -> Iterator[int]:
-    """Lock the run; the lock's descriptor.
-
-    Stages inherit it: when this process is killed outright its training goes on, and no second one may start beside it.
-    """
-    run.folder.parent.mkdir(parents=True, exist_ok=True)
-    with (run.folder.parent / f'{run.folder.name}.lock').open('w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(
-                f'{run.folder}: another process, maybe a training whose ablation tool was killed, works on this run; '
-                'wait for its end, or end it'
-            ) from None
-        yield file.fileno()
-
-
 def _execute(
-    run: Run, stage: Stage, keep_checkpoint: bool, keep_seeds: bool, lock: int
+    run: Run, stage: Stage, keep_checkpoint: bool, keep_seeds: bool, lock: tuple[int, ...]
 ) -> dict[str, Any]:
     action, _ = plan(run)
     if action == 'finished':
@@ -229,7 +183,12 @@ def _execute(
 
 
 def _do(
-    run: Run, name: str, command: list[str], stage: Stage, state: dict[str, Any], lock: int
+    run: Run,
+    name: str,
+    command: list[str],
+    stage: Stage,
+    state: dict[str, Any],
+    lock: tuple[int, ...],
 ) -> None:
     """Run a stage, unless it is finished, and note its time if it was not interrupted before."""
     if name in state['seconds']:
@@ -241,7 +200,7 @@ def _do(
     start = time.time()
     log = run.folder / 'logs' / f'{name.replace(" ", "_")}.log'
     title = f'{run.row.title}, seed {run.seed}: {name}'
-    stage(title, command, log, pass_fds=(lock,))
+    stage(title, command, log, pass_fds=lock)
     state['seconds'][name] = round(time.time() - start, 1) if whole else None
     _write(run.folder / 'run.json', state)
 
@@ -302,29 +261,15 @@ def _record(run: Run, state: Mapping[str, Any]) -> dict[str, Any]:
         'train_pictures': train['pictures'],
         'val_pictures': val['pictures'],
         'seconds': None if None in seconds else round(sum(seconds), 1),
-        'conditions': _conditions(train),
+        'conditions': variants(train),
         'config_digest': run.digest,
         'data_digest': state['data'],
-        'versions': _versions(),
+        'versions': ', '.join(
+            f'{name} {version}'
+            for name, version in versions().items()
+            if name not in ('python', 'numpy')
+        ),
     }
-
-
-def _conditions(report: Mapping[str, Any]) -> str:
-    """How the seeds were made, in words."""
-    conditions = report.get('conditions') or {}
-    names = {'scales': 'scales', 'long_sides': 'long sides'}
-    parts = [
-        f'{title} {" ".join(f"{value:g}" for value in conditions[key])}'
-        for key, title in names.items()
-        if key in conditions
-    ]
-    return ', '.join([*parts, 'flip' if conditions.get('flip') else 'no flip'])
-
-
-def _versions() -> str:
-    """Versions of what computes the figures."""
-    names = ('mmppc', 'torch', 'mmengine', 'mmcv', 'mmseg')
-    return ', '.join(f'{name} {importlib.import_module(name).__version__}' for name in names)
 
 
 def read_result(run: Run) -> dict[str, Any]:

@@ -1,27 +1,46 @@
-"""One stage as a process of its own, behind a progress bar."""
+"""One stage as a process of its own, whose log tells how far it is."""
+
+from __future__ import annotations
 
 import os
 import re
 import subprocess
+import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from tqdm import tqdm
+STEP = re.compile(r'(?:Iter\((?:train|test|val)\) \[\s*|(?:masks|labels) )(\d+)/(\d+)')
+"""A step in the log of a training or test by MMEngine, or of a job on a folder."""
 
-STEP = re.compile(r'(?:Iter\((?:train|test|val)\) \[\s*|masks )(\d+)/(\d+)')
-"""A step in the log of a training or test by MMEngine, or of :func:`make_pseudo_masks`."""
+_BOUND = Path(__file__).with_name('bound_process.py')
+
+
+class Stage(Protocol):
+    """Runs a command under a title, as :meth:`mmppc.pipeline.progress.StageBars.run` does."""
+
+    def __call__(
+        self, title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
+    ) -> None:
+        """Run ``command``, with its output in a file and ``pass_fds`` left open."""
 
 
 def run_stage(
-    title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
+    title: str,
+    command: Sequence[str],
+    log_file: Path,
+    *,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+    pass_fds: Sequence[int] = (),
 ) -> None:
-    """Run a command whose log drives a progress bar; everything it prints goes to a file.
+    """Run a command, which ends with this process; everything it prints goes to the end of a file.
 
     Args:
-        title: Shown beside the bar.
+        title: Names the stage in messages.
         command: Program and arguments.
         log_file: Where the output goes; its folder is created.
+        on_step: Called with the steps done and their number, as the log tells them.
         pass_fds: Descriptors of open files that the command keeps open, a lock for instance.
 
     Raises:
@@ -30,31 +49,34 @@ def run_stage(
     log_file.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, 'PYTHONUNBUFFERED': '1'}
     tail: deque[str] = deque(maxlen=15)
-    form = '{desc:<34}|{bar:30}| {n_fmt}/{total_fmt} {elapsed}<{remaining}'
+    bound = [sys.executable, str(_BOUND), str(os.getpid()), *command]
     with (
-        log_file.open('w') as log,
-        tqdm(desc=title, total=1, bar_format=form, mininterval=1) as bar,
+        log_file.open('a', encoding='utf-8') as log,
         subprocess.Popen(
-            list(command),
+            bound,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            encoding='utf-8',
             errors='replace',
             env=environment,
             pass_fds=tuple(pass_fds),
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            log.write(line)
-            tail.append(line)
-            step = STEP.search(line)
-            if step:
-                bar.total = int(step[2])
-                bar.update(int(step[1]) - bar.n)
-        code = process.wait()
-        if code == 0:
-            bar.update(bar.total - bar.n)
+        try:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                tail.append(line)
+                step = STEP.search(line)
+                if step:
+                    on_step(int(step[1]), int(step[2]))
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
     if code:
         raise ChildProcessError(
             f'{title}: the command ended with code {code}\n  {" ".join(command)}\n'

@@ -5,7 +5,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,20 @@ class ConfigOptions(DictAction):
                 others.append(item)
         super().__call__(parser, namespace, others, option_string)
         getattr(namespace, self.dest).update(texts)
+
+
+def parse_options(items: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` items as :class:`ConfigOptions` reads them.
+
+    Raises:
+        ValueError: An item has no ``=``.
+    """
+    wrong = [item for item in items if '=' not in item]
+    if wrong:
+        raise ValueError(f'option {wrong[0]!r}: expected KEY=VALUE')
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--options', nargs='*', action=ConfigOptions, default={})
+    return parser.parse_args(['--options', *items]).options if items else {}
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,11 +162,11 @@ def use_reports(cfg: Config, conditions: dict[str, Any]) -> None:
     evaluators = _evaluators(cfg)
     split = next((item['split'] for item in evaluators if item.get('split')), None)
     for item in evaluators:
-        if split is not None and _takes(item, 'split'):
+        if split is not None and metric_takes(item, 'split'):
             item.setdefault('split', split)
-        if _takes(item, 'out_dir') and item.get('out_dir') is None:
+        if metric_takes(item, 'out_dir') and item.get('out_dir') is None:
             item['out_dir'] = cfg.work_dir
-        if _takes(item, 'conditions'):
+        if metric_takes(item, 'conditions'):
             item['conditions'] = {**conditions, **(item.get('conditions') or {})}
 
 
@@ -294,7 +308,7 @@ def use_show_dir(cfg: Config, folder: str) -> None:
 def use_out_dir(cfg: Config, folder: str) -> None:
     """Have the metrics that can do so write the predictions to ``folder``, or else a further one."""
     evaluators = _evaluators(cfg)
-    able = [item for item in evaluators if _takes(item, 'output_dir')]
+    able = [item for item in evaluators if metric_takes(item, 'output_dir')]
     for item in able:
         item['output_dir'] = folder
     if not able:
@@ -302,8 +316,8 @@ def use_out_dir(cfg: Config, folder: str) -> None:
         cfg.test_evaluator = [*evaluators, writer]
 
 
-def _takes(cfg: dict, argument: str) -> bool:
-    """Whether the metric's own constructor names ``argument``."""
+def metric_takes(cfg: dict, argument: str) -> bool:
+    """Whether the constructor of a metric, given by its config, names ``argument``."""
     kind = cfg.get('type')
     metric = METRICS.get(kind) if isinstance(kind, str) else kind
     return metric is not None and argument in inspect.signature(metric.__init__).parameters

@@ -16,7 +16,7 @@ from mmppc.datasets.toy import draw_toy_set
 from mmppc.pipeline import ablation
 from mmppc.pipeline import ablation_table as table
 from mmppc.pipeline.ablation_rows import DATASETS, TABLES, choose_rows
-from mmppc.pipeline.stage_process import run_stage
+from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.runner import ConfigOptions, user_errors
 
@@ -88,7 +88,10 @@ def main() -> None:
             print(f'{run.row.title}, seed {seed}: {action} ({reason})', flush=True)
             if not args.dry_run and action != 'finished':
                 keep = args.keep_checkpoints == 'last'
-                ablation.execute(run, run_stage, keep_checkpoint=keep, keep_seeds=args.keep_seeds)
+                with StageBars() as bars:
+                    ablation.execute(
+                        run, bars.run, keep_checkpoint=keep, keep_seeds=args.keep_seeds
+                    )
                 table.write_records(out / f'{name}_runs.csv', records())
         found = records()
         markdown = f'{table.caption(args.dataset, found)}\n\n{table.markdown_table(rows, found)}\n'

@@ -1,0 +1,253 @@
+"""A pipeline: stages in order, each one command on one config, and what they take of each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+KINDS = ('train', 'test', 'masks')
+THRESHOLD = '{threshold}'
+OUTPUTS = ('folder', 'checkpoint', 'seeds', 'masks', 'predictions')
+"""What an earlier stage can be asked for, as in ``'{cam.checkpoint}'``."""
+
+_REFERENCE = re.compile(r'\{(\w+)\.(\w+)\}')
+_STAGE_KEYS = {
+    'do', 'title', 'config', 'of', 'split', 'options', 'seeds', 'threshold', 'tta', 'predictions', 'epochs',
+    'min_iters', 'needs_truth',
+}  # fmt: skip
+_DATA_KEYS = {'root', 'pictures', 'masks', 'tags', 'classes', 'lists', 'toy'}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command on one config.
+
+    Attributes:
+        name: Names its folder, and it in references.
+        do: ``'train'``, ``'test'`` or ``'masks'``: which of the tools runs.
+        title: For people.
+        config: Config file; of the training that ``of`` names, if there is one.
+        of: Name of the training whose config and checkpoint a test takes, or whose config masks are made with.
+        split: ``'train'`` or ``'val'``: which pictures; several are alternatives, the first that exists counts.
+        options: Settings of the config to override, ``'a.b': value``; values may hold references.
+        seeds: Folder of the seeds to make masks of, usually a reference.
+        threshold: Background threshold of masks, usually ``'{threshold}'``.
+        tta: Whether a test uses the config's test-time augmentation.
+        predictions: Whether a test also writes its masks, to ``predictions/``.
+        epochs: Rounds of a training over its pictures, in place of the config's iterations; None for those.
+        min_iters: Iterations of a training with ``epochs`` on few pictures.
+        needs_truth: Left out where no picture of its split can have a true mask.
+    """
+
+    name: str
+    do: str
+    title: str
+    config: Path
+    of: str | None = None
+    split: tuple[str, ...] = ('train',)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seeds: str | None = None
+    threshold: str | float | None = None
+    tta: bool = True
+    predictions: bool = False
+    epochs: int | None = None
+    min_iters: int = 0
+    needs_truth: bool = False
+
+    def references(self) -> tuple[str, ...]:
+        """Names of the stages whose outputs this one takes, in order, each once."""
+        texts = [*_texts(dict(self.options)), self.seeds or '']
+        found = [match[1] for text in texts for match in _REFERENCE.finditer(text)]
+        if self.of is not None:
+            found.insert(0, self.of)
+        return tuple(dict.fromkeys(found))
+
+    def takes_threshold(self) -> bool:
+        """Whether the threshold that earlier stages chose goes into this one."""
+        return THRESHOLD in (*_texts(dict(self.options)), self.threshold)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What a file of ``configs/pipelines`` says.
+
+    Attributes:
+        name: The file's name without its suffix.
+        path: The file.
+        data: ``root``, and below it ``pictures``, ``masks``, ``tags``, ``classes``, ``lists``; ``toy``: what to draw
+            there.
+        threshold_stages: Seeds' tests whose best threshold counts, the first one with truth.
+        threshold_default: The threshold where there is no truth.
+        stages: In order.
+    """
+
+    name: str
+    path: Path
+    data: Mapping[str, Any]
+    threshold_stages: tuple[str, ...]
+    threshold_default: float
+    stages: tuple[Stage, ...]
+
+    def stage(self, name: str) -> Stage:
+        """The stage of a name; ValueError if there is none."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        known = ', '.join(stage.name for stage in self.stages)
+        raise ValueError(f'{self.path}: no stage {name!r}, the stages are {known}')
+
+
+def read_pipeline(path: Path, options: Mapping[str, Any] | None = None) -> Pipeline:
+    """Read a pipeline's config.
+
+    Args:
+        path: The file.
+        options: Settings to override. ``<stage>.<setting>`` goes to the config of that stage; ``data...``,
+            ``threshold...`` and ``stages...`` to the pipeline itself.
+
+    Raises:
+        FileNotFoundError: The file, or a config it names, is not there.
+        ValueError: A stage or a setting is not as described in :class:`Stage`.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'pipeline not found: {path}')
+    cfg = Config.fromfile(str(path))
+    if not cfg.get('stages'):
+        raise ValueError(f'{path}: no stages, expected a pipeline as in configs/pipelines')
+    names = list(cfg.stages)
+    of_stage: dict[str, dict[str, Any]] = {name: {} for name in names}
+    own = {}
+    for key, value in (options or {}).items():
+        first, _, rest = key.partition('.')
+        if first in of_stage and rest:
+            of_stage[first][rest] = value
+        elif first in ('data', 'threshold', 'stages'):
+            own[key] = value
+        else:
+            raise ValueError(
+                f'option {key}: found {first!r}, expected a stage ({", ".join(names)}), data, threshold or stages'
+            )
+    cfg.merge_from_dict(own)
+    content = cfg.to_dict()
+    stages: list[Stage] = []
+    for name, settings in content['stages'].items():
+        stages.append(_stage(path, name, settings, of_stage[name], stages))
+    threshold = content.get('threshold') or {}
+    unknown = sorted(set(content.get('data') or {}) - _DATA_KEYS)
+    if unknown:
+        raise ValueError(f'{path}: data: unknown {unknown}, expected some of {sorted(_DATA_KEYS)}')
+    pipeline = Pipeline(
+        name=path.stem,
+        path=path,
+        data=content.get('data') or {},
+        threshold_stages=tuple(threshold.get('stages', ())),
+        threshold_default=float(threshold.get('default', 0.26)),
+        stages=tuple(stages),
+    )
+    for name in pipeline.threshold_stages:
+        pipeline.stage(name)
+    return pipeline
+
+
+def _stage(
+    path: Path,
+    name: str,
+    settings: Mapping[str, Any],
+    options: Mapping[str, Any],
+    earlier: list[Stage],
+) -> Stage:
+    """One stage of the config, checked."""
+    where = f'{path}: stages.{name}'
+    if not re.fullmatch(r'[a-z]\w*', name) or name in ('data', 'replaced', 'threshold', 'stages'):
+        raise ValueError(f'{where}: this name cannot be used, expected small letters, digits and _')
+    unknown = sorted(set(settings) - _STAGE_KEYS)
+    if unknown:
+        raise ValueError(f'{where}: unknown {unknown}, expected some of {sorted(_STAGE_KEYS)}')
+    if settings.get('do') not in KINDS:
+        raise ValueError(f'{where}.do: found {settings.get("do")!r}, expected one of {KINDS}')
+    known = {stage.name: stage for stage in earlier}
+    of = settings.get('of')
+    if of is not None and (of not in known or known[of].do != 'train'):
+        trainings = [stage.name for stage in earlier if stage.do == 'train']
+        raise ValueError(f'{where}.of: found {of!r}, expected an earlier training: {trainings}')
+    if of is None and settings['do'] != 'train':
+        raise ValueError(f'{where}.of is missing: which training does this {settings["do"]} take?')
+    if (of is None) == ('config' not in settings):
+        raise ValueError(f'{where}: expected either config (a training) or of (all others)')
+    config = known[of].config if of else (path.parent / settings['config']).resolve()
+    if not config.is_file():
+        raise FileNotFoundError(f'{where}.config: no such file: {config}')
+    split = settings.get('split', 'train')
+    stage = Stage(
+        name=name,
+        **{
+            **settings,
+            'title': settings.get('title', name),
+            'split': (split,) if isinstance(split, str) else tuple(split),
+            'options': {
+                **(known[of].options if of else {}),
+                **(settings.get('options') or {}),
+                **options,
+            },
+        }
+        | {'config': config},
+    )
+    wrong = sorted(set(stage.split) - {'train', 'val'})
+    if wrong or not stage.split:
+        raise ValueError(f'{where}.split: found {wrong}, expected train or val')
+    for text in (*_texts(dict(stage.options)), stage.seeds or ''):
+        for match in _REFERENCE.finditer(text):
+            if match[1] not in known or match[2] not in OUTPUTS:
+                raise ValueError(
+                    f'{where}: reference {match[0]}: expected an earlier stage ({", ".join(known)}) and one of '
+                    f'{", ".join(OUTPUTS)}'
+                )
+    return stage
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """All texts inside of nested settings."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from _texts(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _texts(value)
+
+
+def fill(node: Any, outputs: Mapping[str, Mapping[str, str]], threshold: float | None) -> Any:
+    """Nested settings with every reference replaced.
+
+    Args:
+        node: The settings.
+        outputs: Stage -> output -> path.
+        threshold: What ``'{threshold}'`` stands for.
+
+    Raises:
+        ValueError: An output is not there, or there is no threshold.
+    """
+    if isinstance(node, Mapping):
+        return {key: fill(value, outputs, threshold) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(fill(value, outputs, threshold) for value in node)
+    if not isinstance(node, str):
+        return node
+    if node == THRESHOLD:
+        if threshold is None:
+            raise ValueError('{threshold}: no threshold was chosen yet')
+        return threshold
+
+    def output(match: re.Match) -> str:
+        found = outputs.get(match[1], {}).get(match[2])
+        if found is None:
+            raise ValueError(f'{match[0]}: the stage {match[1]} has no {match[2]}')
+        return found
+
+    return _REFERENCE.sub(output, node)

@@ -1,0 +1,73 @@
+"""Digests by which a stage knows what it was made from, and sentences about what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def digest(content: Any) -> str:
+    """Digest of anything JSON can hold: 12 hexadecimal digits, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def plain(content: Any) -> Any:
+    """``content`` as JSON knows it: tuples become lists, other objects their text."""
+    return json.loads(json.dumps(content, default=str))
+
+
+def files_digest(files: Iterable[tuple[str, Path]]) -> str:
+    """Digest of the names and contents of some files."""
+    found = hashlib.sha256()
+    for name, path in files:
+        found.update(f'{name}\n'.encode() + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def folder_digest(folder: str | os.PathLike) -> str:
+    """Digest of the names and sizes of all files below a folder, hidden ones aside.
+
+    Contents are not read: there may be tens of thousands of pictures. A file that was changed and kept its size is
+    not noticed.
+    """
+    lines = []
+    for base, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted(names):
+            if not name.startswith('.'):
+                path = Path(base, name)
+                size = path.stat().st_size if path.exists() else 'missing'
+                lines.append(f'{path.relative_to(folder).as_posix()} {size}')
+    return hashlib.sha256('\n'.join(lines).encode('utf-8', 'surrogatepass')).hexdigest()[:12]
+
+
+def changes(former: Any, now: Any, at: str = '') -> list[str]:
+    """Where two nested settings differ, as sentences ``key.key was x, is y``."""
+    if isinstance(former, Mapping) and isinstance(now, Mapping):
+        lines: list[str] = []
+        for key in [*former, *(key for key in now if key not in former)]:
+            place = f'{at}.{key}' if at else str(key)
+            lines += changes(former.get(key, '(none)'), now.get(key, '(none)'), place)
+        return lines
+    if isinstance(former, list) and isinstance(now, list) and len(former) == len(now):
+        return [
+            line
+            for index, pair in enumerate(zip(former, now))
+            for line in changes(*pair, f'{at}.{index}' if at else str(index))
+        ]
+    return [] if former == now else [f'{at} was {_short(former)}, is {_short(now)}']
+
+
+def summary(lines: list[str], limit: int = 3) -> str:
+    """The first of some sentences, and how many there are more."""
+    more = f' and {len(lines) - limit} more' if len(lines) > limit else ''
+    return '; '.join(lines[:limit]) + more
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f'{text[:57]}...'

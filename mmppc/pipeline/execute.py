@@ -1,0 +1,173 @@
+"""Run the stages that are not finished, one after the other."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmppc.pipeline.commands import stage_command
+from mmppc.pipeline.definition import Pipeline, fill
+from mmppc.pipeline.figures import stage_figures
+from mmppc.pipeline.manifest import read_manifest, versions, write_manifest
+from mmppc.pipeline.plan import Step, Threshold, check_outputs, choose_threshold
+from mmppc.pipeline.stage_process import Stage as RunStage
+from mmppc.storage.atomic import atomic_write
+
+REPLACED = 'replaced'
+
+
+def chosen_steps(steps: list[Step], first: str | None, last: str | None) -> list[Step]:
+    """The steps from ``first`` to ``last``; what comes before has to be finished.
+
+    Raises:
+        ValueError: There is no such stage, the order is wrong, or an earlier stage is not finished.
+    """
+    names = [step.stage.name for step in steps]
+    for name in (first, last):
+        if name is not None and name not in names:
+            raise ValueError(f'no stage {name!r} in this run, the stages are {", ".join(names)}')
+    start = names.index(first) if first is not None else 0
+    end = names.index(last) if last is not None else len(names) - 1
+    if end < start:
+        raise ValueError(f'--from {first} comes after --until {last}: {", ".join(names)}')
+    chosen = steps[start : end + 1]
+    needed = {name for step in chosen for name in step.upstream}
+    for step in steps[:start]:
+        if step.stage.name in needed and step.state != 'finished':
+            raise ValueError(
+                f'--from {first}: it takes what {step.stage.name} makes, which is {step.state} ({step.reason}); start '
+                f'from {step.stage.name}'
+            )
+    return chosen
+
+
+def execute(
+    pipeline: Pipeline,
+    steps: list[Step],
+    step: Step,
+    run: RunStage,
+    *,
+    tools: Path,
+    work_dir: Path,
+    gpus: int = 1,
+    pass_fds: tuple[int, ...] = (),
+) -> dict[str, Any]:
+    """Run one stage, or what is left of it; its manifest.
+
+    What a stale stage had made goes to ``replaced/<stage>``, in place of what was there.
+
+    Args:
+        pipeline: The pipeline.
+        steps: All stages of this run.
+        step: The stage, not finished.
+        run: Runs a command.
+        tools: Folder of ``train.py``, ``test.py`` and ``make_masks.py``.
+        work_dir: Where the stages' folders are.
+        gpus: Processes of trainings and tests.
+        pass_fds: Descriptors that the command keeps open.
+
+    Raises:
+        ChildProcessError: The command failed.
+        FileNotFoundError: It did not leave what it should.
+    """
+    if step.state in ('stale', 'new') and step.folder.exists():
+        old = work_dir / REPLACED / step.stage.name
+        shutil.rmtree(old, ignore_errors=True)
+        old.parent.mkdir(parents=True, exist_ok=True)
+        step.folder.rename(old)
+    former = read_manifest(step.folder) or {}
+    outputs = _outputs(steps, work_dir)
+    threshold = _threshold(pipeline, steps, step)
+    value = None if threshold is None else threshold.value
+    cfg = fill(step.cfg.to_dict(), outputs, value)
+    config = step.folder / 'config.py'
+    with atomic_write(config, 'w') as file:
+        file.write(Config(cfg).pretty_text)
+    checkpoint = outputs.get(step.stage.of or '', {}).get('checkpoint')
+    if step.stage.do == 'test' and checkpoint is None:
+        raise FileNotFoundError(f'{step.stage.name}: {step.stage.of} has left no checkpoint')
+    command = stage_command(
+        step.stage,
+        tools,
+        config,
+        step.folder,
+        checkpoint=Path(checkpoint) if checkpoint else None,
+        seeds=fill(step.stage.seeds, outputs, value),
+        threshold=threshold,
+        gpus=gpus,
+    )
+    manifest = {
+        'stage': step.stage.name,
+        'title': step.stage.title,
+        'do': step.stage.do,
+        'state': 'running',
+        'id': step.id,
+        'settings': step.settings,
+        'data': step.data,
+        'upstream': step.upstream,
+        'split': step.split,
+        'command': command,
+        'seed': (cfg.get('randomness') or {}).get('seed'),
+        'gpus': gpus,
+        'versions': versions(),
+        'started': former.get('started') or _now(),
+        'seconds': None,
+        'attempts': former.get('attempts', 0) + 1,
+        'outputs': {},
+        'threshold': None
+        if threshold is None
+        else {'value': threshold.value, 'source': threshold.source},
+        'figures': [],
+    }
+    write_manifest(step.folder, manifest)
+    start = time.monotonic()
+    run(step.stage.title, command, step.folder / 'stage.log', pass_fds=pass_fds)
+    finished = {
+        **manifest,
+        'state': 'finished',
+        'finished': _now(),
+        'seconds': round(time.monotonic() - start, 1),
+        'outputs': check_outputs(step),
+        'figures': stage_figures(
+            step.folder, None if threshold is None else threshold.source
+        ),
+    }
+    write_manifest(step.folder, finished)
+    return finished
+
+
+def as_finished(steps: list[Step], done: Step) -> list[Step]:
+    """The steps with one of them finished."""
+    return [
+        replace(step, state='finished', reason='done') if step is done else step for step in steps
+    ]
+
+
+def _outputs(steps: list[Step], work_dir: Path) -> dict[str, dict[str, str]]:
+    """Stage -> output -> absolute path, of the stages that are finished."""
+    found = {}
+    for step in steps:
+        manifest = read_manifest(step.folder) if step.state == 'finished' else None
+        outputs = (manifest or {}).get('outputs') or {}
+        paths = {name: str(step.folder / path) for name, path in outputs.items()}
+        found[step.stage.name] = {'folder': str(work_dir / step.stage.name), **paths}
+    return found
+
+
+def _threshold(pipeline: Pipeline, steps: list[Step], step: Step) -> Threshold | None:
+    """The threshold that goes into a stage, if one does."""
+    if step.stage.takes_threshold():
+        return choose_threshold(pipeline, steps, step.stage)
+    if isinstance(step.stage.threshold, float):
+        return Threshold(step.stage.threshold, 'given in the pipeline')
+    return None
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec='seconds')

@@ -1,0 +1,62 @@
+"""What a stage was made from, and what it gave: ``manifest.json`` in its folder."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmppc.storage.atomic import atomic_write
+
+MANIFEST = 'manifest.json'
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a stage's folder; None if there is none.
+
+    Raises:
+        ValueError: The file is not a manifest.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding='utf-8'))
+        missing = [
+            key for key in ('id', 'state', 'settings', 'data', 'upstream') if key not in manifest
+        ]
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f'{path}: not JSON ({error}); delete the folder to run the stage again'
+        ) from None
+    if missing:
+        raise ValueError(
+            f'{path}: fields {missing} are missing; delete the folder to run the stage again'
+        )
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest, whole or not at all."""
+    with atomic_write(folder / MANIFEST, 'w') as file:
+        json.dump(manifest, file, indent=1, ensure_ascii=False)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes the figures."""
+    names = ('mmppc', 'torch', 'mmengine', 'mmcv', 'mmseg', 'numpy')
+    found = {name: str(importlib.import_module(name).__version__) for name in names}
+    return {'python': platform.python_version(), **found}
+
+
+def stage_outputs(folder: Path) -> dict[str, str]:
+    """What a stage leaves in its folder, as paths relative to it."""
+    outputs = {name: name for name in ('seeds', 'masks', 'predictions') if (folder / name).is_dir()}
+    last = folder / 'last_checkpoint'
+    if last.is_file():
+        # MMEngine writes an absolute path; the folder may have been moved since.
+        outputs['checkpoint'] = Path(last.read_text(encoding='utf-8').strip()).name
+    return outputs

@@ -1,0 +1,233 @@
+"""The data of a run: VOC's layout as it is, or lists and classes made from a folder of pictures and its tags."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mmppc.datasets.names import (
+    PICTURE_SUFFIXES,
+    check_classes,
+    examples,
+    list_files,
+    read_classes,
+    sample_id,
+)
+from mmppc.datasets.tags import load_tags, tag_names
+from mmppc.datasets.toy import draw_toy_set
+from mmppc.datasets.voc import voc_palette
+from mmppc.storage.atomic import atomic_write
+
+BACKGROUND = 'background'
+HELD_OUT = 5
+"""Where every picture has a mask and nothing says which are for validation, one in so many is."""
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """Where the data of a run are; all paths are absolute.
+
+    Attributes:
+        root: Data folder.
+        pictures: Folder of the pictures.
+        masks: Folder of true masks, or None.
+        tags: CSV, JSON or folder of VOC XML files.
+        classes_file: Names of the classes, background first; None where the configs name them.
+        lists: ``train`` and, if there is one, ``val``: files with a picture a line.
+        made: Which of these were made from the folder, for people.
+    """
+
+    root: Path
+    pictures: Path
+    masks: Path | None
+    tags: Path
+    classes_file: Path | None
+    lists: Mapping[str, Path]
+    made: tuple[str, ...] = ()
+
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes; None where the configs name them."""
+        return None if self.classes_file is None else read_classes(self.classes_file)
+
+    def has(self, split: str) -> bool:
+        """Whether there is such a split."""
+        return split in self.lists
+
+    def record(self) -> dict[str, Any]:
+        """For ``pipeline.json``: paths as text, ``classes`` and ``palette`` (None where the configs name them)."""
+        names = self.classes()
+        paths = {
+            key: value if value is None else str(value)
+            for key, value in asdict(self).items()
+            if key not in ('lists', 'made', 'classes_file')
+        }
+        return {
+            **paths,
+            'lists': {split: str(path) for split, path in self.lists.items()},
+            'made': list(self.made),
+            'classes': None if names is None else list(names),
+            'palette': None
+            if names is None
+            else [list(colour) for colour in voc_palette(len(names))],
+        }
+
+
+def find_data(
+    settings: Mapping[str, Any],
+    given: Mapping[str, Path | None],
+    folder: Path,
+) -> DataFiles:
+    """The data that a pipeline and the command line describe; what is missing is made in ``folder``.
+
+    A path of the command line is tried as it stands, then below the data folder. What neither names is looked for
+    where the pipeline's ``data`` says, and else:
+
+    * pictures: all below the data folder;
+    * classes: the background and the names that occur as tags, sorted;
+    * the list ``train``: all pictures with tags that are not in ``val``;
+    * the list ``val``: where there is a folder of masks, the pictures that have one; where all have one, every fifth
+      in the order of their names' digests, which does not change when pictures are added.
+
+    Args:
+        settings: ``data`` of the pipeline: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``lists``;
+            ``toy``: arguments of :func:`~mmppc.datasets.toy.draw_toy_set`, to draw it in ``root``.
+        given: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``train_list``, ``val_list`` of the command
+            line.
+        folder: Where made lists and classes go.
+
+    Raises:
+        FileNotFoundError: A folder or file is missing.
+        ValueError: There are no pictures with tags, or nothing is left for training.
+    """
+    root = Path(given.get('root') or settings.get('root') or '.').resolve()
+    if settings.get('toy') is not None and given.get('root') is None:
+        draw_toy_set(root, **settings['toy'])
+    if not root.is_dir():
+        raise FileNotFoundError(f'data folder not found: {root}; name yours with --data-root')
+
+    def place(name: str, usual: str | None) -> Path | None:
+        return _given(given.get(name), root, name) or _usual(root, usual)
+
+    pictures = place('pictures', settings.get('pictures')) or root
+    masks = place('masks', settings.get('masks'))
+    tags = place('tags', settings.get('tags')) or _usual(root, 'tags.csv')
+    if tags is None:
+        raise FileNotFoundError(
+            f'{root}: no tags there ({settings.get("tags") or "tags.csv"}); name the CSV (image,tags), JSON or '
+            'folder of VOC XML files with --tags'
+        )
+    usual_lists = settings.get('lists') or {}
+    lists = {
+        split: path
+        for split in ('train', 'val')
+        if (path := _listed(given, root, split, usual_lists.get(split))) is not None
+    }
+    made: list[str] = []
+    classes_file = place('classes', settings.get('classes'))
+    if classes_file is None and (settings.get('classes') is not None or 'train' not in lists):
+        classes_file = folder / 'classes.txt'
+        _write_lines(classes_file, [BACKGROUND, *_found_classes(tags)])
+        made.append('classes')
+    if 'train' not in lists:
+        names = _found_classes(tags) if classes_file is None else read_classes(classes_file)[1:]
+        splits = _split(pictures, tags, masks, names, given_val=lists.get('val'))
+        for split, members in splits.items():
+            lists[split] = folder / f'{split}.txt'
+            _write_lines(lists[split], members)
+            made.append(f'list of {split} ({len(members)} pictures)')
+    return DataFiles(root, pictures, masks, tags, classes_file, lists, tuple(made))
+
+
+def _given(path: Path | None, root: Path, name: str) -> Path | None:
+    """A path of the command line, as it stands or below the data folder."""
+    if path is None:
+        return None
+    for candidate in (path, root / path):
+        if candidate.exists():
+            return candidate.resolve()
+    option = name.replace('_', '-')
+    raise FileNotFoundError(f'--{option}: {path} not found, neither as it stands nor below {root}')
+
+
+def _usual(root: Path, name: str | None) -> Path | None:
+    return root / name if name and (root / name).exists() else None
+
+
+def _listed(
+    given: Mapping[str, Path | None], root: Path, split: str, usual: str | None
+) -> Path | None:
+    return _given(given.get(f'{split}_list'), root, f'{split}_list') or _usual(root, usual)
+
+
+def _found_classes(tags: Path) -> list[str]:
+    """The classes that occur as tags, sorted."""
+    names = sorted(tag_names(tags) - {BACKGROUND})
+    if not names:
+        raise ValueError(f'{tags}: no picture has a tag, expected at least one class')
+    return list(check_classes([BACKGROUND, *names], str(tags))[1:])
+
+
+def _split(
+    pictures: Path,
+    tags: Path,
+    masks: Path | None,
+    names: tuple[str, ...] | list[str],
+    *,
+    given_val: Path | None,
+) -> dict[str, list[str]]:
+    """Pictures (paths below their folder) of each split that has to be made."""
+    files = list_files(pictures, PICTURE_SUFFIXES)
+    tagged = load_tags(tags, names)
+    # Masks may lie below the folder of the pictures.
+    inside = masks is not None and masks != pictures and pictures in masks.parents
+    prefix = f'{masks.relative_to(pictures).as_posix()}/' if inside and masks is not None else None
+    members = {
+        sample_id(key): paths[0]
+        for key, paths in files.items()
+        if sample_id(key) in tagged and not (prefix and key.startswith(prefix))
+    }
+    if not members:
+        raise ValueError(
+            f'{tags}: none of its {len(tagged)} pictures is below {pictures}, which has {len(files)}: the tags name '
+            f'{examples(sorted(tagged))}, the folder has {examples(sorted(files))}'
+        )
+    if given_val is not None:
+        listed = {
+            sample_id(line) for line in given_val.read_text(encoding='utf-8-sig').splitlines()
+        }
+        train = [path for key, path in members.items() if key not in listed]
+        splits = {'train': train}
+    elif masks is None:
+        splits = {'train': list(members.values())}
+    else:
+        with_mask = set(list_files(masks, ('.png',)))
+        val = [key for key in members if key in with_mask]
+        if len(val) == len(members):
+            val = _held_out(val)
+        chosen = set(val)
+        splits = {
+            'train': [path for key, path in members.items() if key not in chosen],
+            'val': [members[key] for key in val],
+        }
+    if not splits['train']:
+        raise ValueError(f'{pictures}: no picture is left for training, all are for validation')
+    return {split: paths for split, paths in splits.items() if paths}
+
+
+def _held_out(keys: list[str]) -> list[str]:
+    """One picture in five, by a digest of its name."""
+    chosen = [
+        key for key in keys if int(hashlib.sha256(key.encode()).hexdigest(), 16) % HELD_OUT == 0
+    ]
+    return chosen or keys[:1] if len(keys) > 1 else []
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    text = ''.join(f'{line}\n' for line in lines)
+    if path.is_file() and path.read_text(encoding='utf-8') == text:
+        return
+    with atomic_write(path, 'w') as file:
+        file.write(text)

@@ -1,0 +1,176 @@
+"""A whole run: find the data, plan, run what is not finished, tell the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prettytable import PrettyTable
+from rich.console import Console
+
+from mmppc.pipeline.definition import Pipeline, read_pipeline
+from mmppc.pipeline.execute import as_finished, chosen_steps, execute
+from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline.manifest import read_manifest
+from mmppc.pipeline.own_data import DataFiles, find_data
+from mmppc.pipeline.plan import Step, make_plan
+from mmppc.pipeline.progress import StageBars
+from mmppc.storage.atomic import atomic_write
+from mmppc.utils.places import project_folder
+
+RECORD = 'pipeline.json'
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says about a run.
+
+    Attributes:
+        config: File of the pipeline.
+        work_dir: Where everything goes.
+        data: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``train_list``, ``val_list``; see
+            :func:`~mmppc.pipeline.own_data.find_data`.
+        options: Settings to override; see :func:`~mmppc.pipeline.definition.read_pipeline`.
+        gpus: Processes of trainings and tests.
+        seed: Of everything random; None for what the configs say.
+        iters: Iterations of every training; None for what the configs say.
+        first: First stage to run; None for the first of all.
+        last: Last stage to run; None for the last of all.
+    """
+
+    config: Path
+    work_dir: Path
+    data: Mapping[str, Path | None] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    gpus: int = 1
+    seed: int | None = None
+    iters: int | None = None
+    first: str | None = None
+    last: str | None = None
+
+
+def prepare(options: RunOptions) -> tuple[Pipeline, DataFiles, list[Step]]:
+    """Read the pipeline, find the data (lists and classes may be written to the work folder), and plan."""
+    pipeline = read_pipeline(options.config, options.options)
+    settings = dict(pipeline.data)
+    if isinstance(settings.get('root'), str):
+        settings['root'] = settings['root'].replace('{work_dir}', str(options.work_dir))
+    data = find_data(settings, options.data, options.work_dir / 'data')
+    steps = make_plan(pipeline, data, options.work_dir, seed=options.seed, iters=options.iters)
+    return pipeline, data, steps
+
+
+def describe_plan(steps: list[Step], chosen: list[Step]) -> PrettyTable:
+    """The stages, what would be done for each, and why."""
+    table = PrettyTable(['stage', 'what', 'state', 'why', 'to do'])
+    table.align = 'l'
+    verbs = {'finished': '-', 'new': 'run', 'resume': 'continue', 'stale': 'run again'}
+    names = {step.stage.name for step in chosen}
+    for step in steps:
+        todo = verbs[step.state] if step.stage.name in names else '-'
+        table.add_row([step.stage.name, step.stage.title, step.state, step.reason, todo])
+    return table
+
+
+def run_pipeline(options: RunOptions, *, dry_run: bool = False) -> dict[str, dict[str, Any]]:
+    """Run the stages that are not finished; the manifests of all that are.
+
+    Args:
+        options: What to run, on what, where.
+        dry_run: Only tell what would be done.
+
+    Raises:
+        BlockingIOError: Another process works in the work folder.
+        ChildProcessError: A stage failed.
+        FileNotFoundError: Data, or something that a stage should have made, are missing.
+        ValueError: The pipeline, the data or the choice of stages is not as it should be.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    with folder_lock(options.work_dir / 'lock', str(options.work_dir)) as lock:
+        pipeline, data, steps = prepare(options)
+        chosen = chosen_steps(steps, options.first, options.last)
+        for made in data.made:
+            console.print(
+                f'{made}: made from the folder and its tags, in {options.work_dir / "data"}'
+            )
+        if dry_run:
+            console.print(describe_plan(steps, chosen).get_string(), markup=False)
+            return _manifests(steps)
+        _record(options, pipeline, data, steps)
+        names = [step.stage.name for step in chosen]
+        finished = sum(step.state == 'finished' for step in chosen)
+        with StageBars(len(chosen), finished, console=console) as bars:
+            for name in names:
+                step = next(step for step in steps if step.stage.name == name)
+                if step.state == 'finished':
+                    bars.say(f'{step.stage.title}: finished before')
+                    continue
+                if step.state != 'new':
+                    bars.say(f'{step.stage.title}: {step.state}, {step.reason}')
+                execute(
+                    pipeline,
+                    steps,
+                    step,
+                    bars.run,
+                    tools=project_folder() / 'tools',
+                    work_dir=options.work_dir,
+                    gpus=options.gpus,
+                    pass_fds=lock,
+                )
+                steps = as_finished(steps, step)
+    return _manifests(steps)
+
+
+def _manifests(steps: list[Step]) -> dict[str, dict[str, Any]]:
+    """The manifests of the finished stages."""
+    found = {
+        step.stage.name: read_manifest(step.folder) for step in steps if step.state == 'finished'
+    }
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
+
+
+def _record(options: RunOptions, pipeline: Pipeline, data: DataFiles, steps: list[Step]) -> None:
+    """Write ``pipeline.json``, which tells a report what there is."""
+    content = {
+        'name': pipeline.name,
+        'config': str(pipeline.path),
+        'stages': [step.stage.name for step in steps],
+        'seed': options.seed,
+        'data': _data_record(data, steps),
+    }
+    with atomic_write(options.work_dir / RECORD, 'w') as file:
+        json.dump(content, file, indent=1, ensure_ascii=False)
+
+
+def _data_record(data: DataFiles, steps: list[Step]) -> dict[str, Any]:
+    """Where the data are, with the classes of the configs where no file names them."""
+    record = data.record()
+    if record['classes'] is None:
+        from mmppc.datasets.voc import voc_palette
+
+        for step in steps:
+            dataset = step.cfg.test_dataloader.dataset
+            names = (dataset.get('metainfo') or {}).get('classes')
+            if names is not None:
+                record['classes'] = list(names)
+                record['palette'] = [list(colour) for colour in voc_palette(len(names))]
+                break
+    return record
+
+
+def figures_table(manifests: Mapping[str, Mapping[str, Any]]) -> PrettyTable:
+    """All figures with their conditions."""
+    table = PrettyTable(['stage', 'figure', 'value (%)', 'split', 'conditions'])
+    table.align = 'l'
+    for name, manifest in manifests.items():
+        threshold = manifest.get('threshold')
+        origin = f' ({threshold["source"]})' if threshold else ''
+        for figure in manifest.get('figures', []):
+            conditions = f'{figure["conditions"]}{origin}'
+            table.add_row(
+                [name, figure['name'], f'{figure["value"]:.1f}', figure['split'], conditions]
+            )
+    return table
