@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install demo test lint types browser pytest format clean
 
 help:
-	@echo 'make demo     the whole way on the toy set: train, seeds, masks, retrain, test'
+	@echo 'make demo     the whole way on the toy set: train, seeds, masks, retrain, test, a report'
 	@echo 'make test     style, types and all tests'
 	@echo 'make lint     style only'
 	@echo 'make install  make $(VENV) and install mmppc with all extras'
@@ -34,7 +34,7 @@ $(STAMP): setup.py
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/run_pipeline.py ppc_seam_toy --work-dir work_dirs/demo
 
 test: lint types pytest
 

@@ -1,9 +1,11 @@
 """Packaging of mmppc."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 
@@ -20,6 +22,19 @@ def read_version() -> str:
 def read_readme() -> str:
     readme = ROOT / 'README.md'
     return readme.read_text(encoding='utf-8') if readme.is_file() else ''
+
+
+class BuildWithConfigs(build_py):
+    """Puts configs and tools inside of the package, where an installed mmppc finds them (mmppc/utils/places.py)."""
+
+    def run(self) -> None:
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            return
+        inside = Path(self.build_lib) / 'mmppc' / '.mim'
+        for name in ('configs', 'tools'):
+            unwanted = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(ROOT / name, inside / name, dirs_exist_ok=True, ignore=unwanted)
 
 
 # The OpenMMLab stack comes in two distributions that own the same import names; take one of them.
@@ -73,7 +88,9 @@ setup(
     long_description=read_readme(),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    packages=find_packages(include=['mmppc', 'mmppc.*']),
+    packages=find_packages(include=['mmppc', 'mmppc.*', 'mmppc_cli']),
+    cmdclass={'build_py': BuildWithConfigs},
+    entry_points={'console_scripts': ['mmppc = mmppc_cli.main:main']},
     package_data={'mmppc': ['py.typed', 'report/template/*']},
     python_requires='>=3.10',
     install_requires=[

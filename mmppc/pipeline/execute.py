@@ -134,9 +134,7 @@ def execute(
         'finished': _now(),
         'seconds': round(time.monotonic() - start, 1),
         'outputs': check_outputs(step),
-        'figures': stage_figures(
-            step.folder, None if threshold is None else threshold.source
-        ),
+        'figures': stage_figures(step.folder, None if threshold is None else threshold.source),
     }
     write_manifest(step.folder, finished)
     return finished

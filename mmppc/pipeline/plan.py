@@ -14,7 +14,7 @@ from mmppc.pipeline.definition import Pipeline, Stage
 from mmppc.pipeline.digests import changes, digest, files_digest, folder_digest, plain, summary
 from mmppc.pipeline.manifest import read_manifest, stage_outputs
 from mmppc.pipeline.own_data import DataFiles
-from mmppc.pipeline.stage_config import placeless, split_of, stage_config
+from mmppc.pipeline.stage_config import placeless, split_of, stage_config, what_matters
 
 _NEEDED = {'train': ('checkpoint',), 'test': (), 'masks': ('masks',)}
 
@@ -93,7 +93,7 @@ def make_plan(
             )
         places = {work_dir: 'work', data.root: 'data'}
         settings = {
-            'config': placeless(plain(cfg.to_dict()), places),
+            'config': placeless(plain(what_matters(stage, cfg)), places),
             'do': stage.do,
             'split': split,
             'tta': stage.tta,

@@ -11,6 +11,7 @@ from typing import Any
 from prettytable import PrettyTable
 from rich.console import Console
 
+from mmppc.datasets.voc import voc_palette
 from mmppc.pipeline.definition import Pipeline, read_pipeline
 from mmppc.pipeline.execute import as_finished, chosen_steps, execute
 from mmppc.pipeline.folder_lock import folder_lock
@@ -67,6 +68,7 @@ def describe_plan(steps: list[Step], chosen: list[Step]) -> PrettyTable:
     """The stages, what would be done for each, and why."""
     table = PrettyTable(['stage', 'what', 'state', 'why', 'to do'])
     table.align = 'l'
+    table.max_width['why'] = 70
     verbs = {'finished': '-', 'new': 'run', 'resume': 'continue', 'stale': 'run again'}
     names = {step.stage.name for step in chosen}
     for step in steps:
@@ -149,8 +151,6 @@ def _data_record(data: DataFiles, steps: list[Step]) -> dict[str, Any]:
     """Where the data are, with the classes of the configs where no file names them."""
     record = data.record()
     if record['classes'] is None:
-        from mmppc.datasets.voc import voc_palette
-
         for step in steps:
             dataset = step.cfg.test_dataloader.dataset
             names = (dataset.get('metainfo') or {}).get('classes')
@@ -166,11 +166,7 @@ def figures_table(manifests: Mapping[str, Mapping[str, Any]]) -> PrettyTable:
     table = PrettyTable(['stage', 'figure', 'value (%)', 'split', 'conditions'])
     table.align = 'l'
     for name, manifest in manifests.items():
-        threshold = manifest.get('threshold')
-        origin = f' ({threshold["source"]})' if threshold else ''
         for figure in manifest.get('figures', []):
-            conditions = f'{figure["conditions"]}{origin}'
-            table.add_row(
-                [name, figure['name'], f'{figure["value"]:.1f}', figure['split'], conditions]
-            )
+            value = f'{figure["value"]:.1f}'
+            table.add_row([name, figure['name'], value, figure['split'], figure['conditions']])
     return table

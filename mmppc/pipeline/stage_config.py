@@ -137,6 +137,43 @@ def _use_iterations(cfg: Config, iters: int) -> None:
             hook['interval'] = max(1, min(hook['interval'], iters))
 
 
+_MATTERS = {
+    'train': (
+        'model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'randomness', 'auto_scale_lr',
+    ),
+    'test': ('model', 'test_dataloader', 'test_evaluator', 'test_cfg'),
+    'masks': ('test_dataloader', 'mask_stage'),
+}  # fmt: skip
+_COMMON = ('default_hooks', 'custom_hooks', 'load_from', 'runner_type', 'find_unused_parameters')
+_ASIDE = ('timer', 'logger', 'checkpoint', 'visualization')
+"""Hooks which change nothing of the result."""
+
+
+def what_matters(stage: Stage, cfg: Config) -> dict[str, Any]:
+    """The part of a stage's config that its result depends on.
+
+    A training does not depend on how its network is tested, nor a test on how it was trained (that goes by the
+    training's own id), and neither on logging, checkpoints or loading processes.
+    """
+    content = cfg.to_dict()
+    keys = list(_MATTERS[stage.do])
+    if stage.do != 'masks':
+        keys += _COMMON
+    if stage.do == 'test' and stage.tta:
+        keys += ('tta_model', 'tta_pipeline')
+    kept = {key: content[key] for key in keys if content.get(key) is not None}
+    for name in ('train_dataloader', 'test_dataloader'):
+        if name in kept:
+            loading = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+            kept[name] = {key: value for key, value in kept[name].items() if key not in loading}
+    if 'default_hooks' in kept:
+        hooks = kept['default_hooks'].items()
+        kept['default_hooks'] = {key: value for key, value in hooks if key not in _ASIDE}
+    if 'train_cfg' in kept:
+        kept['train_cfg'].pop('val_interval', None)
+    return kept
+
+
 def placeless(node: Any, places: dict[Path, str]) -> Any:
     """Nested settings whose paths below certain folders start with a name instead, so that the folders may move."""
     if isinstance(node, dict):

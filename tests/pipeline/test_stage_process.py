@@ -1,20 +1,37 @@
-"""A stage as a process of its own: its bar, its log, its failure."""
+"""A stage as a process of its own: its steps, its log, its failure, its end with the parent."""
 
+import io
+import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline.progress import StageBars
 from mmppc.pipeline.stage_process import run_stage
 from mmppc.utils.runner import user_errors
 
+ROOT = Path(__file__).resolve().parents[2]
 
-@pytest.mark.parametrize('line', ['Iter(train) [ 3/12]  lr: 0.1', '12:00 - INFO - masks 3/12'])
-def test_steps_of_the_log_move_the_bar(tmp_path, capfd, line):
+
+@pytest.mark.parametrize(
+    'line',
+    ['Iter(train) [ 3/12]  lr: 0.1', '12:00 - INFO - masks 3/12', '12:00 - INFO - labels 3/12'],
+)
+def test_steps_of_the_log_are_told(tmp_path, line):
     command = [sys.executable, '-c', f'print("9 of 12 masks to make"); print({line!r})']
-    run_stage('title', command, tmp_path / 'logs' / 'a.log')
-    bars = capfd.readouterr().err.split('\r')
-    assert '12/12' in bars[-1]
-    assert (tmp_path / 'logs' / 'a.log').read_text() == f'9 of 12 masks to make\n{line}\n'
+    steps = []
+    log = tmp_path / 'logs' / 'a.log'
+    run_stage('title', command, log, on_step=lambda *step: steps.append(step))
+    assert steps == [(3, 12)]
+    assert log.read_text() == f'9 of 12 masks to make\n{line}\n'
+    run_stage('title', [sys.executable, '-c', 'print(1)'], log)
+    assert log.read_text().endswith('masks to make\n' + line + '\n1\n')  # a second start adds to it
 
 
 def test_failure_is_one_message_with_the_last_lines(tmp_path, capfd):
@@ -26,3 +43,75 @@ def test_failure_is_one_message_with_the_last_lines(tmp_path, capfd):
     error = capfd.readouterr().err
     assert 'what went wrong' in error
     assert 'Traceback' not in error
+
+
+def test_bars_on_a_terminal_and_lines_elsewhere(tmp_path):
+    command = [sys.executable, '-c', 'print("Iter(train) [6/12]"); print("Iter(train) [12/12]")']
+    for terminal in (False, True):
+        text = io.StringIO()
+        console = Console(file=text, force_terminal=terminal, width=100, highlight=False)
+        with StageBars(4, 1, console=console) as bars:
+            bars.run('train it', command, tmp_path / 'a.log')
+        found = text.getvalue()
+        assert '2/4 train it: done in' in found
+        assert ('2/4 train it: 6/12' in found) == (not terminal)
+        assert ('all stages' in found) == terminal
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='the kernel ends the child on Linux only')
+def test_a_stage_ends_with_the_process_that_started_it(tmp_path):
+    script = tmp_path / 'parent.py'
+    script.write_text(
+        'import sys\n'
+        'from pathlib import Path\n'
+        'from mmppc.pipeline.stage_process import run_stage\n'
+        'code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"\n'
+        f'run_stage("stage", [sys.executable, "-c", code], Path({str(tmp_path / "a.log")!r}))\n'
+    )
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    parent = subprocess.Popen([sys.executable, str(script)], env=environment)
+    try:
+        child = int(_when(lambda: (tmp_path / 'a.log').read_text().strip()))
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    assert _when(lambda: not Path(f'/proc/{child}').exists() or _is_zombie(child))
+
+
+def _is_zombie(process: int) -> bool:
+    return Path(f'/proc/{process}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z'
+
+
+def _when(look):
+    """What ``look`` finds, waiting for it."""
+    for _ in range(1200):
+        try:
+            found = look()
+        except OSError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError('waited in vain')
+
+
+def test_a_locked_folder_is_refused_with_the_process_that_holds_it(tmp_path):
+    path = tmp_path / 'work' / 'lock'
+    with folder_lock(path, 'the folder') as descriptors:
+        assert len(descriptors) == 1
+        code = (
+            'import sys; from pathlib import Path\n'
+            'from mmppc.pipeline.folder_lock import folder_lock\n'
+            'try:\n'
+            '    with folder_lock(Path(sys.argv[1]), "the folder", patience=0.1): print("free")\n'
+            'except BlockingIOError as error: print(error)\n'
+        )
+        command = [sys.executable, '-c', code, str(path)]
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+        held = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert (
+            f'the folder: another process (started by process {os.getpid()}) works on it'
+            in held.stdout
+        )
+    free = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert free.stdout.strip() == 'free'

@@ -1,0 +1,326 @@
+"""Pipelines: what is run, continued, run again or left, on stand-ins for the tools."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmppc.datasets.toy import draw_toy_set
+from mmppc.pipeline.definition import read_pipeline
+from mmppc.pipeline.execute import as_finished, chosen_steps, execute
+from mmppc.pipeline.run import RunOptions, describe_plan, figures_table, prepare
+from mmppc.utils.places import find_pipeline, project_folder
+from tests.pipeline.fake_stages import FakeStages
+
+NAMES = ['cam', 'train_seeds', 'val_seeds', 'masks', 'segmentation', 'final']
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_toy_set(tmp_path_factory.mktemp('data') / 'toy', num_train=6, num_val=2, size=48)
+
+
+def options_of(work: Path, data: Path, name: str = 'ppc_seam_toy', **more) -> RunOptions:
+    return RunOptions(find_pipeline(name), work, data={'root': data}, **more)
+
+
+def run(options: RunOptions, stages: FakeStages) -> dict[str, dict]:
+    """As ``run_pipeline``, with stand-ins for the tools."""
+    pipeline, _, steps = prepare(options)
+    manifests = {}
+    for step in chosen_steps(steps, options.first, options.last):
+        if step.state == 'finished':
+            continue
+        current = next(item for item in steps if item.stage.name == step.stage.name)
+        manifests[step.stage.name] = execute(
+            pipeline,
+            steps,
+            current,
+            stages,
+            tools=Path('tools'),
+            work_dir=options.work_dir,
+            gpus=options.gpus,
+        )
+        steps = as_finished(steps, current)
+    return manifests
+
+
+def states(options: RunOptions) -> dict[str, str]:
+    return {step.stage.name: step.state for step in prepare(options)[2]}
+
+
+def reasons(options: RunOptions) -> dict[str, str]:
+    return {step.stage.name: step.reason for step in prepare(options)[2]}
+
+
+def test_all_stages_in_order_and_what_flows_between_them(tmp_path, data):
+    stages = FakeStages()
+    manifests = run(options_of(tmp_path, data, seed=3), stages)
+    assert stages.done == NAMES
+    cam, train, val, masks, _, final = stages.commands
+    assert cam[2:] == [
+        str(tmp_path / 'cam/config.py'), '--work-dir', str(tmp_path / 'cam'), '--no-validate', '--resume',
+    ]  # fmt: skip
+    assert train[3] == str(tmp_path / 'cam/iter_2.pth')
+    assert '--tta' in train
+    assert val[3] == train[3]
+    report = str(tmp_path / 'train_seeds/seed_metric_train.json')
+    assert masks[-2:] == ['--threshold-from', report]
+    assert masks[masks.index('--seeds') + 1] == str(tmp_path / 'train_seeds/seeds')
+    assert final[3] == str(tmp_path / 'segmentation/iter_2.pth')
+    assert final[-2:] == ['--out', str(tmp_path / 'final/predictions')]
+    # The threshold of train goes to val and to the masks, with its origin.
+    config = Config.fromfile(str(tmp_path / 'val_seeds/config.py'))
+    assert config.test_evaluator[0].threshold == 0.31
+    assert config.test_dataloader.dataset.ann_file == str(data / 'ImageSets/Segmentation/val.txt')
+    for name in ('val_seeds', 'masks'):
+        threshold = {'value': 0.31, 'source': 'best of train_seeds on train'}
+        assert manifests[name]['threshold'] == threshold
+    assert manifests['cam']['threshold'] is None
+    config = Config.fromfile(str(tmp_path / 'segmentation/config.py'))
+    assert config.train_dataloader.dataset.data_prefix.seg_map_path == str(tmp_path / 'masks/masks')
+    assert config.test_dataloader.dataset.data_prefix.seg_map_path == str(
+        data / 'SegmentationClass'
+    )
+    assert config.randomness.seed == manifests['segmentation']['seed'] == 3
+    figures = {
+        (name, item['name'], item['split']): item['value']
+        for name, manifest in manifests.items()
+        for item in manifest['figures']
+    }
+    assert figures == {
+        ('train_seeds', 'seed mIoU', 'train'): 50.0,
+        ('val_seeds', 'seed mIoU', 'val'): 40.0,
+        ('masks', 'mask mIoU', 'train'): 45.0,
+        ('final', 'final mIoU', 'val'): 44.0,
+    }
+    assert 'threshold 0.31, best of train_seeds on train' in figures_table(manifests).get_string()
+    assert manifests['cam']['outputs'] == {'checkpoint': 'iter_2.pth'}
+    assert manifests['final']['state'] == 'finished'
+    ids = {name: manifests[name]['id'] for name in ('segmentation', 'masks')}
+    assert manifests['final']['upstream'] == ids
+
+
+def test_finished_stages_are_left_alone(tmp_path, data):
+    run(options_of(tmp_path, data), FakeStages())
+    again = FakeStages()
+    run(options_of(tmp_path, data), again)
+    assert again.done == []
+    assert set(states(options_of(tmp_path, data)).values()) == {'finished'}
+
+
+def test_a_moved_work_folder_and_moved_data_stay_finished(tmp_path, data):
+    run(options_of(tmp_path / 'a', data), FakeStages())
+    (tmp_path / 'a').rename(tmp_path / 'b')
+    moved = tmp_path / 'toy'
+    moved.symlink_to(data)
+    assert set(states(options_of(tmp_path / 'b', moved)).values()) == {'finished'}
+
+
+def test_an_interrupted_stage_goes_on_and_nothing_before_it_is_repeated(tmp_path, data):
+    with pytest.raises(ChildProcessError):
+        run(options_of(tmp_path, data), FakeStages(fail_at='train DeepLab'))
+    found = states(options_of(tmp_path, data))
+    assert found['masks'] == 'finished'
+    assert found['segmentation'] == 'resume'
+    assert found['final'] == 'new'
+    stages = FakeStages()
+    manifests = run(options_of(tmp_path, data), stages)
+    assert stages.done == ['segmentation', 'final']
+    assert manifests['segmentation']['attempts'] == 2
+    assert (tmp_path / 'segmentation/iter_1.pth').read_text() == 'half'  # what it had stays
+
+
+def test_a_changed_setting_makes_its_stage_and_those_after_it_stale(tmp_path, data):
+    run(options_of(tmp_path, data), FakeStages())
+    changed = options_of(tmp_path, data, options={'segmentation.optim_wrapper.optimizer.lr': 0.5})
+    found = states(changed)
+    assert [name for name in NAMES if found[name] == 'stale'] == ['segmentation', 'final']
+    assert 'optim_wrapper.optimizer.lr was 0.003, is 0.5' in reasons(changed)['segmentation']
+    assert reasons(changed)['final'] == 'segmentation is another'
+    stages = FakeStages()
+    run(changed, stages)
+    assert stages.done == ['segmentation', 'final']
+    assert (tmp_path / 'replaced/segmentation/manifest.json').is_file()
+    assert (tmp_path / 'replaced/final/predictions/a.png').is_file()
+
+
+def test_how_a_network_is_tested_does_not_touch_its_training(tmp_path, data):
+    run(options_of(tmp_path, data), FakeStages())
+    options = {'cam.tta_model.type': 'Other', 'cam.default_hooks.logger.interval': 7}
+    found = states(options_of(tmp_path, data, options=options))
+    assert found['cam'] == 'finished'
+    assert found['train_seeds'] == 'stale'  # which takes the config of cam
+    options = {'train_seeds.tta_model.scale': 2}
+    found = states(options_of(tmp_path, data, options=options))
+    assert [name for name in NAMES if found[name] == 'stale'] == [
+        'train_seeds', 'val_seeds', 'masks', 'segmentation', 'final',
+    ]  # fmt: skip
+
+
+def test_changed_data_are_noticed_and_named(tmp_path):
+    data = draw_toy_set(tmp_path / 'toy', num_train=4, num_val=2, size=48)
+    run(options_of(tmp_path / 'work', data), FakeStages())
+    names = data / 'ImageSets/Segmentation/val.txt'
+    names.write_text(names.read_text().splitlines()[0] + '\n')
+    found = reasons(options_of(tmp_path / 'work', data))
+    assert found['cam'] == 'done'
+    assert found['val_seeds'] == 'the list of val changed'
+    tags = data / 'tags.csv'
+    tags.write_text(tags.read_text() + 'more,\n')
+    assert 'the tags changed' in reasons(options_of(tmp_path / 'work', data))['cam']
+    assert 'the tags' not in reasons(options_of(tmp_path / 'work', data))['segmentation']
+
+
+def test_a_lost_output_is_made_again(tmp_path, data):
+    run(options_of(tmp_path, data), FakeStages())
+    (tmp_path / 'train_seeds/seeds/a.npz').unlink()
+    assert states(options_of(tmp_path, data))['train_seeds'] == 'resume'
+    stages = FakeStages()
+    run(options_of(tmp_path, data), stages)
+    assert stages.done == ['train_seeds']  # the same in, the same out: what follows stands
+
+
+def test_a_part_of_the_stages(tmp_path, data):
+    stages = FakeStages()
+    run(options_of(tmp_path, data, last='val_seeds'), stages)
+    assert stages.done == NAMES[:3]
+    with pytest.raises(ValueError, match=r'--from final: it takes what masks makes, which is new'):
+        run(options_of(tmp_path, data, first='final'), stages)
+    stages = FakeStages()
+    run(options_of(tmp_path, data, first='masks', last='masks'), stages)
+    assert stages.done == ['masks']
+    with pytest.raises(ValueError, match="no stage 'mask' in this run, the stages are cam, "):
+        run(options_of(tmp_path, data, first='mask'), stages)
+    with pytest.raises(ValueError, match='comes after'):
+        run(options_of(tmp_path, data, first='masks', last='cam'), stages)
+
+
+def test_torchrun_for_several_processes(tmp_path, data):
+    stages = FakeStages()
+    run(options_of(tmp_path, data, gpus=3), stages)
+    for command in stages.commands:
+        several = 'make_masks' not in ' '.join(command)
+        assert ('--nproc_per_node=3' in command) == several
+        assert (command[-2:] == ['--launcher', 'pytorch']) == several
+
+
+def test_a_stage_that_leaves_nothing_is_an_error(tmp_path, data):
+    class Lazy(FakeStages):
+        def train(self, work, arguments):
+            pass
+
+    with pytest.raises(
+        FileNotFoundError, match='cam: the command ended well and left no checkpoint'
+    ):
+        run(options_of(tmp_path, data), Lazy())
+    assert states(options_of(tmp_path, data))['cam'] == 'resume'
+
+
+def test_a_broken_manifest_is_named(tmp_path, data):
+    run(options_of(tmp_path, data, last='cam'), FakeStages())
+    path = tmp_path / 'cam/manifest.json'
+    path.write_text('{')
+    with pytest.raises(ValueError, match=r'manifest.json: not JSON'):
+        prepare(options_of(tmp_path, data))
+    path.write_text(json.dumps({'id': 'x'}))
+    with pytest.raises(
+        ValueError, match=r"fields \['state', 'settings', 'data', 'upstream'\] are missing"
+    ):
+        prepare(options_of(tmp_path, data))
+
+
+def test_without_truth_the_default_threshold_counts_and_says_so(tmp_path, data):
+    # A folder of pictures and tags: no lists, no masks, no classes.
+    folder = tmp_path / 'my pictures'
+    folder.mkdir()
+    for name in ('train_00000', 'train_00001', 'val_00000'):
+        (folder / f'{name} ü.jpg').write_bytes((data / f'JPEGImages/{name}.jpg').read_bytes())
+    (folder / 'tags.csv').write_text(
+        'image,tags\ntrain_00000 ü,traffic light;dog\ntrain_00001 ü.jpg,\nval_00000 ü,dog\n',
+        encoding='utf-8',
+    )
+    stages = FakeStages()
+    options = options_of(tmp_path / 'work', folder, 'ppc_seam_laptop')
+
+    class NoTruth(FakeStages):
+        def test(self, work, arguments):
+            super().test(work, arguments)
+            for path in work.glob('*_metric_*.json'):
+                path.unlink()
+
+    stages = NoTruth()
+    manifests = run(options, stages)
+    assert stages.done == ['cam', 'train_seeds', 'masks', 'segmentation', 'final']
+    assert manifests['masks']['threshold'] == {
+        'value': 0.45, 'source': 'default of the pipeline: no truth to choose by',
+    }  # fmt: skip
+    assert stages.commands[2][-2:] == ['--threshold', '0.45']
+    assert (tmp_path / 'work/data/classes.txt').read_text().split('\n') == [
+        'background', 'dog', 'traffic light', '',
+    ]  # fmt: skip
+    cam = Config.fromfile(str(tmp_path / 'work/cam/config.py'))
+    assert cam.model.decode_head.num_classes == 3
+    assert cam.train_cfg.max_iters == 136  # at least, however few the pictures
+    assert cam.param_scheduler[0].end == 137
+    seg = Config.fromfile(str(tmp_path / 'work/segmentation/config.py'))
+    assert seg.model.decode_head.num_classes == 3
+    assert seg.test_dataloader.dataset.ann_file == str(tmp_path / 'work/data/train.txt')
+    assert len((tmp_path / 'work/data/train.txt').read_text().splitlines()) == 3
+    assert set(states(options).values()) == {'finished'}
+
+
+def test_iterations_cut_every_training_short(tmp_path, data):
+    run(options_of(tmp_path, data, iters=5), FakeStages())
+    for name in ('cam', 'segmentation'):
+        cfg = Config.fromfile(str(tmp_path / name / 'config.py'))
+        assert cfg.train_cfg.max_iters == 5
+        assert cfg.param_scheduler[-1].end == 6
+        assert cfg.default_hooks.checkpoint.interval == 5
+
+
+def test_the_plan_as_a_table(tmp_path, data):
+    _, _, steps = prepare(options_of(tmp_path, data))
+    text = describe_plan(steps, steps[:2]).get_string()
+    assert text.count('never started') == 6
+    assert text.count(' run ') == 2
+    assert not (tmp_path / 'cam').exists()
+
+
+@pytest.mark.parametrize('path', sorted((project_folder() / 'configs/pipelines').glob('*.py')))
+def test_every_pipeline_is_well_formed(path):
+    pipeline = read_pipeline(path)
+    assert pipeline.stages[0].do == 'train'
+    assert pipeline.stages[-1].predictions
+    for stage in pipeline.stages:
+        assert stage.config.is_file()
+        assert set(stage.references()) <= {item.name for item in pipeline.stages}
+
+
+@pytest.mark.parametrize(
+    ('stages', 'message'),
+    [
+        ("dict(a=dict(do='tran', config='c.py'))", r"stages.a.do: found 'tran', expected one of"),
+        ("dict(a=dict(do='train'))", 'expected either config'),
+        ("dict(a=dict(do='test', of='b'))", r"stages.a.of: found 'b', expected an earlier training: \[\]"),
+        ("dict(a=dict(do='test'))", 'stages.a.of is missing'),
+        ("dict(a=dict(do='train', config='none.py'))", 'no such file'),
+        ("dict(a=dict(do='train', config='c.py', epoch=1))", r"unknown \['epoch'\]"),
+        ("dict(a=dict(do='train', config='c.py', options=dict(x='{b.seeds}')))", r'reference \{b.seeds\}'),
+        ("dict(A=dict(do='train', config='c.py'))", 'this name cannot be used'),
+        ("dict(a=dict(do='train', config='c.py', split='tra'))", r"split: found \['tra'\]"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_pipeline_is_said(tmp_path, stages, message):
+    (tmp_path / 'c.py').write_text('x = 1\n')
+    (tmp_path / 'p.py').write_text(f'stages = {stages}\n')
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        read_pipeline(tmp_path / 'p.py')
+
+
+def test_options_that_go_nowhere_are_refused():
+    with pytest.raises(ValueError, match="found 'cma', expected a stage"):
+        read_pipeline(find_pipeline('ppc_seam_toy'), {'cma.x': 1})
+    with pytest.raises(FileNotFoundError, match='expected a file, or one of cam_toy'):
+        find_pipeline('nothing')
