@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.dist import all_gather_object, barrier, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 from torch.utils.data import BatchSampler, DataLoader
+
+from mmppc.utils.model_digest import weights_digest
 
 
 class FinishedPicturesHook(Hook):
@@ -158,16 +159,12 @@ def _loader_of(loader: DataLoader, indices: Sequence[int]) -> DataLoader:
 
 def _origin(runner: Runner) -> dict[str, str]:
     """What the seeds depend on: the weights, and the configured model and test pipeline."""
-    weights = hashlib.blake2b(digest_size=8)
-    for value in runner.model.state_dict().values():
-        weights.update(str((tuple(value.shape), value.dtype)).encode())
-        weights.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     loader = runner.cfg.get('test_dataloader') or {}
     dataset = loader.get('dataset') or {} if isinstance(loader, dict) else {}
     settings = [runner.cfg.get('model'), dataset.get('pipeline')]
     text = json.dumps(settings, sort_keys=True, default=str)
     return {
-        'weights': weights.hexdigest(),
+        'weights': weights_digest(runner.model),
         'settings': hashlib.blake2b(text.encode(), digest_size=8).hexdigest(),
         'checkpoint': Path(str(runner.cfg.get('load_from') or '')).name,
     }
