@@ -7,8 +7,8 @@ import argparse
 EPILOG = """\
 example:
   mmppc report work_dirs/ppc_seam_voc
-writes work_dirs/ppc_seam_voc/report.html. Open it in a browser, copy it, send it: it needs no other file and no network.
-It also works while the run goes on, and after one that failed; what is not there yet is left out.
+writes work_dirs/ppc_seam_voc/report.html. Open it in a browser, copy it, send it: it needs no other file and no
+network. It also works while the run goes on, and after one that failed; what is not there yet is left out.
 """
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mmppc.report.figures import Series
-from mmppc.report.markup import element, number
+from mmppc.report.markup import DASH, element, number
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def class_rows(
         if not any(name in item.evaluation.iou for item in shown):
             continue
         bars = tuple(
-            (_bar(value, item.style), '–' if value is None else f'{value:.1f}', item.label)
+            (_bar(value, item.style), DASH if value is None else f'{value:.1f}', item.label)
             for item, value in zip(shown, found)
         )
-        values = tuple('–' if value is None else f'{value:.1f}' for value in found)
+        values = tuple(DASH if value is None else f'{value:.1f}' for value in found)
         known = [value for value in found if value is not None]
         rows.append(ClassRow(name, colour, bars, values, known[-1] if known else -1.0))
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,14 @@ def _single(folder: Path, notes: Notes) -> Run:
     known = stage.evaluations or stage.curves or stage.tags or stage.scalars.series
     if not (manifest or known or any(folder.glob('*/vis_data')) or any(folder.glob('*.pth'))):
         raise FileNotFoundError(
-            f'{folder}: found no {PIPELINE} and nothing of tools/train.py or tools/test.py, expected the work folder of '
-            'a pipeline or of these tools'
+            f'{folder}: found no {PIPELINE} and nothing of tools/train.py or tools/test.py, expected the work folder '
+            'of a pipeline or of these tools'
         )
     parent = read_json(folder.parent / PIPELINE, notes) if manifest else None
-    if parent is not None:
-        data = data_of_record(parent.get('data'), notes)
+    if parent is None:
+        data, seed = data_of_configs(folder, notes)
     else:
-        data = data_of_configs(folder, notes)
+        data, seed = data_of_record(parent.get('data'), notes), stage.details.get('seed')
     if not data.classes:
         data = _with_classes_of(data, [stage], notes)
     configs = sorted(folder.glob('*.py'))
@@ -93,7 +94,7 @@ def _single(folder: Path, notes: Notes) -> Run:
         folder=folder,
         name=folder.resolve().name,
         config=configs[0].name if configs else None,
-        seed=_integer(stage.details.get('seed')),
+        seed=_integer(seed),
         data=data,
         stages=(stage,),
         threshold=_chosen([stage], notes),
@@ -129,24 +130,24 @@ def _stage(
     def said(key: str) -> Any:
         return manifest.get(key, settings.get(key, planned_settings.get(key)))
 
-    exists = folder.is_dir()
     state = manifest.get('state') or ('not started' if planned is not None else 'recorded')
     if state == 'running' and live is False:
         state = 'stopped'
-    evaluations, curves, tags, labels = (), (), (), ()
-    scalars, log_notes = read_scalars(folder) if exists else (Stage.scalars, [])
+    scalars, log_notes = read_scalars(folder)
     for note in log_notes:
         notes.add(note)
     split = _text(said('split'))
-    if exists:
-        evaluations = read_evaluations(folder, split, notes)
-        curves = read_curves(folder, notes)
-        tags = read_tag_scores(folder, notes)
-        labels = read_labels(folder, notes)
-    told = {item.split for item in (*evaluations, *curves, *tags)}
+    evaluations = read_evaluations(folder, split, notes)
+    curves = read_curves(folder, notes)
+    tags = read_tag_scores(folder, notes)
+    told = {
+        *(item.split for item in evaluations),
+        *(curve.split for curve in curves),
+        *(item.split for item in tags),
+    }
     last_sign, tail = (None, ()) if state == 'finished' else _end_of_log(folder / LOG)
     threshold = _mapping(manifest.get('threshold'))
-    value = threshold.get('value')
+    value = _float(threshold.get('value'))
     return Stage(
         name=folder.resolve().name,
         title=str(said('title') or folder.resolve().name),
@@ -154,21 +155,21 @@ def _stage(
         state=str(state),
         folder=folder,
         split=split or (told.pop() if len(told) == 1 and manifest else None),
-        started=_text(manifest.get('started')),
+        started=_text(manifest.get('started')) or _first_start(folder),
         seconds=_float(manifest.get('seconds')),
         attempts=_integer(manifest.get('attempts')),
         last_sign=last_sign,
         log_tail=tail,
         threshold=None
-        if _float(value) is None
-        else Threshold(float(value), str(threshold.get('source') or 'given')),
+        if value is None
+        else Threshold(value, str(threshold.get('source') or 'given')),
         figures=_figures(manifest.get('figures')),
         versions={k: str(v) for k, v in _mapping(manifest.get('versions')).items()},
         details={key: manifest[key] for key in _DETAILS if manifest.get(key) not in (None, {}, [])},
         evaluations=evaluations,
         curves=curves,
         tags=tags,
-        labels=labels,
+        labels=read_labels(folder, notes),
         scalars=scalars,
     )
 
@@ -177,7 +178,7 @@ def _figures(content: Any) -> tuple[Figure, ...]:
     figures = []
     for item in content if isinstance(content, list) else ():
         record = _mapping(item)
-        if not record.get('name'):
+        if not record.get('name') or _float(record.get('value')) is None:
             continue
         conditions = record.get('conditions')
         if isinstance(conditions, Mapping):
@@ -198,9 +199,7 @@ def _figures(content: Any) -> tuple[Figure, ...]:
 def _chosen(stages: list[Stage], notes: Notes) -> Threshold | None:
     """The threshold that masks were made with; else one that a stage was given; else the best one of the seeds."""
     for stage in sorted(stages, key=lambda stage: stage.do != 'masks'):
-        found = stage.threshold or (
-            mask_threshold(stage.folder, notes) if stage.folder.is_dir() else None
-        )
+        found = stage.threshold or mask_threshold(stage.folder, notes)
         if found is not None:
             return found
     curves: list[SeedCurve] = [curve for stage in stages for curve in stage.curves]
@@ -215,7 +214,8 @@ def _with_classes_of(data: Data, stages: list[Stage], notes: Notes) -> Data:
     for stage in stages:
         named = (masks_report(stage.folder, notes) or {}).get('classes')
         found = [named] if isinstance(named, list) else []
-        found += [list(item.iou) for item in (*stage.evaluations, *stage.curves) if item.iou]
+        found += [list(item.iou) for item in stage.evaluations if item.iou]
+        found += [list(curve.iou) for curve in stage.curves if curve.iou]
         if found:
             classes = tuple(map(str, found[0]))
             return replace(data, classes=classes, palette=palette_of(classes, data.palette))
@@ -248,6 +248,16 @@ def _is_locked(path: Path) -> bool | None:
             return False
     except (OSError, ImportError):
         return None
+
+
+def _first_start(folder: Path) -> str | None:
+    """When MMEngine first worked in a folder, as it names its own folders."""
+    for path in sorted(folder.glob('*/vis_data')):
+        try:
+            return datetime.strptime(path.parent.name, '%Y%m%d_%H%M%S').isoformat()
+        except ValueError:
+            continue
+    return None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

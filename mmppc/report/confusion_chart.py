@@ -10,15 +10,19 @@ import numpy as np
 from markupsafe import Markup
 
 from mmppc.report.figures import Series
-from mmppc.report.markup import element, join, number
+from mmppc.report.markup import DASH, element, join, number
 
 LEVELS = 24
 """Shades of the ramp."""
 SWITCH = 0.62
 """Share from which on a cell's number takes the light colour."""
+SHOWN = 0.005
+"""Smallest share that is drawn."""
 _NUMBERS_UP_TO = 25
 _TABLE_UP_TO = 25
 _TAKEN_FOR = 3
+NARROW = '\u00a0'
+"""Keeps a number and its unit on one line."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,19 @@ def confusion_matrices(series: Sequence[Series], classes: Sequence[str]) -> list
     ]
 
 
+def shade(shares: np.ndarray) -> np.ndarray:
+    """Shade of each share, 0 .. :data:`LEVELS`; 0 only for what is too little to see."""
+    rounded = np.rint(shares * LEVELS).astype(int)
+    return np.where(shares >= SHOWN, np.maximum(rounded, 1), 0)
+
+
 def _matrix(item: Series, classes: list[str], counts: np.ndarray) -> Matrix:
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, counts / np.maximum(totals, 1), 0.0)
     cell = 46 if len(classes) <= 10 else 32 if len(classes) <= _NUMBERS_UP_TO else 11
     chart = _chart(item.label, classes, shares, cell)
     content = {'cell': cell, 'classes': classes, 'counts': counts.tolist()}
-    table = ()
+    table: tuple[tuple[str, ...], ...] = ()
     if len(classes) <= _TABLE_UP_TO:
         table = tuple(tuple(f'{100 * share:.1f}' for share in row) for row in shares)
     return Matrix(
@@ -89,7 +99,7 @@ def _chart(label: str, classes: Sequence[str], shares: np.ndarray, cell: int) ->
     side = cell * len(classes)
     gap = 1 if cell > 15 else 0.5
     shapes: list[Markup] = [element('rect', class_='ground', width=side, height=side)]
-    levels = np.ceil(shares * LEVELS).astype(int)
+    levels = shade(shares)
     for level in range(1, LEVELS + 1):
         rows, columns = np.nonzero(levels == level)
         size = number(cell - gap)
@@ -102,7 +112,7 @@ def _chart(label: str, classes: Sequence[str], shares: np.ndarray, cell: int) ->
                 element('path', class_='cells', d=path, fill_opacity=number(level / LEVELS))
             )
     if len(classes) <= _NUMBERS_UP_TO:
-        for row, column in zip(*np.nonzero(shares >= 0.005)):
+        for row, column in zip(*np.nonzero(shares >= SHOWN)):
             share = shares[row, column]
             shapes.append(
                 element(
@@ -110,7 +120,7 @@ def _chart(label: str, classes: Sequence[str], shares: np.ndarray, cell: int) ->
                     f'{100 * share:.0f}',
                     x=number((column + 0.5) * cell),
                     y=number((row + 0.5) * cell),
-                    class_='on-dark' if np.ceil(share * LEVELS) / LEVELS >= SWITCH else None,
+                    class_='on-dark' if levels[row, column] / LEVELS >= SWITCH else None,
                 )
             )
     shapes.append(element('rect', class_='cursor', width=cell, height=cell, visibility='hidden'))
@@ -133,7 +143,11 @@ def _chart(label: str, classes: Sequence[str], shares: np.ndarray, cell: int) ->
 def _confused(row: int, classes: Sequence[str], counts: np.ndarray, shares: np.ndarray) -> Confused:
     pixels = int(counts[row].sum())
     if pixels == 0:
-        return Confused(classes[row], '0', '–', 'not in the truth')
-    order = [k for k in np.argsort(-shares[row], kind='stable') if k != row and counts[row, k] > 0]
-    wrong = ', '.join(f'{classes[k]} {100 * shares[row, k]:.1f} %' for k in order[:_TAKEN_FOR])
-    return Confused(classes[row], f'{pixels:,}', f'{100 * shares[row, row]:.1f}', wrong or '–')
+        return Confused(classes[row], '0', DASH, 'not in the truth')
+    order = [
+        k for k in np.argsort(-shares[row], kind='stable') if k != row and shares[row, k] >= 0.0005
+    ]
+    wrong = ', '.join(
+        f'{classes[k]} {100 * shares[row, k]:.1f}{NARROW}%' for k in order[:_TAKEN_FOR]
+    )
+    return Confused(classes[row], f'{pixels:,}', f'{100 * shares[row, row]:.1f}', wrong or DASH)

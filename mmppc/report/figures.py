@@ -53,6 +53,7 @@ class KeyFigure:
         split: Whose pictures.
         conditions: How it was made.
         remark: A second figure beside it, or empty.
+        stage: Title of its stage where another figure has the same name and split, or empty.
     """
 
     name: str
@@ -60,6 +61,7 @@ class KeyFigure:
     split: str
     conditions: tuple[str, ...]
     remark: str = ''
+    stage: str = ''
 
 
 def all_series(
@@ -109,7 +111,11 @@ def key_figures(run: Run, series: Sequence[Series]) -> list[KeyFigure]:
         for tags in stage.tags:
             if tags.mean is not None:
                 conditions = (*_pictures(tags.pictures), *tags.conditions)
-                figures.append(KeyFigure('Tag mAP', f'{tags.mean:.1f}', tags.split, conditions))
+                figures.append(
+                    KeyFigure(
+                        'Tag mAP', f'{tags.mean:.1f}', tags.split, conditions, stage=stage.title
+                    )
+                )
     names = {SEEDS: 'Seed mIoU', PREDICTIONS: 'Final mIoU'}
     for item in series:
         evaluation = item.evaluation
@@ -122,6 +128,7 @@ def key_figures(run: Run, series: Sequence[Series]) -> list[KeyFigure]:
                 evaluation.split,
                 (*_pictures(evaluation.pictures), *evaluation.conditions),
                 _remark(item),
+                item.stage,
             )
         )
     for stage in run.stages:
@@ -135,10 +142,16 @@ def key_figures(run: Run, series: Sequence[Series]) -> list[KeyFigure]:
                         f'{figure.value:.1f}',
                         figure.split,
                         (figure.conditions,) if figure.conditions else (),
-                        stage.title,
+                        stage=stage.title,
                     )
                 )
-    return figures
+    names_and_splits = [(figure.name, figure.split) for figure in figures]
+    return [
+        figure
+        if names_and_splits.count((figure.name, figure.split)) > 1
+        else replace(figure, stage='')
+        for figure in figures
+    ]
 
 
 def _of_curve(curve: SeedCurve, run: Run) -> Evaluation:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmppc.report.columns import Column, PictureFiles, find_columns
 from mmppc.report.picture_scores import PictureScores, score_pictures, shown
-from mmppc.report.records import SEEDS, Run
+from mmppc.report.records import PREDICTIONS, SEEDS, Run
 from mmppc.report.selection import OVERVIEW, Group, choose, make_groups
 from mmppc.report.thumbnails import PictureImages, embed_picture
 from mmppc.utils.worker_pool import WorkerPool
@@ -85,6 +85,14 @@ class Gallery:
     confusions: Mapping[tuple[str, str], np.ndarray]
     all_columns: tuple[Column, ...]
     notes: tuple[str, ...]
+
+    @property
+    def first_split(self) -> str:
+        """The split to begin with: the one with predictions, what all is about, if there is one."""
+        for column in self.all_columns:
+            if column.kind == PREDICTIONS:
+                return next((s for s in self.splits if s in column.stages), self.splits[0])
+        return self.splits[0]
 
     @property
     def ranked_splits(self) -> tuple[str, ...]:

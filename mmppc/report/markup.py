@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+DASH = '\u2013'
+"""Where there is no value."""
+
 
 def element(tag: str, *children: object, **attributes: object) -> Markup:
     """An element; children and attributes are escaped unless they are :class:`~markupsafe.Markup`.

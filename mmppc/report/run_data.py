@@ -52,11 +52,15 @@ def data_of_record(record: Any, notes: Notes) -> Data:
     return Data(classes, palette_of(classes, record.get('palette')), splits, sources)
 
 
-def data_of_configs(folder: Path, notes: Notes) -> Data:
+def data_of_configs(folder: Path, notes: Notes) -> tuple[Data, int | None]:
     """The data of the tests that MMEngine recorded in a work folder, a split each; of the trainings none.
 
     A training's own masks may be pseudo masks, while what is tested has the truth.
+
+    Returns:
+        The data, and the seed of everything random, if a config names it.
     """
+    seed: int | None = None
     classes: tuple[str, ...] = ()
     palette: Any = None
     splits: dict[str, tuple[PictureRecord, ...]] = {}
@@ -64,6 +68,7 @@ def data_of_configs(folder: Path, notes: Notes) -> Data:
     for path in _configs(folder):
         try:
             cfg = Config.fromfile(str(path))
+            seed = (cfg.get('randomness') or {}).get('seed', seed)
             settings = _test_data(cfg)
             if settings is None:
                 continue
@@ -78,7 +83,7 @@ def data_of_configs(folder: Path, notes: Notes) -> Data:
         for name, key in (('pictures', 'img_path'), ('masks', 'seg_map_path')):
             if value := dataset.data_prefix.get(key):
                 sources[name] = str(value)
-    return Data(classes, palette_of(classes, palette), splits, sources)
+    return Data(classes, palette_of(classes, palette), splits, sources), seed
 
 
 def palette_of(classes: Sequence[str], palette: Any) -> tuple[tuple[int, int, int], ...]:

@@ -88,10 +88,8 @@ def _table(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Some thresholds, evenly spread, with the best ones and the chosen one."""
     known = np.unique(np.concatenate([curve.thresholds for _, _, curve in curves]))
-    if len(known) > _ROWS:
-        shown = known[np.linspace(0, len(known) - 1, _ROWS).round().astype(int)]
-    else:
-        shown = known
+    places = np.linspace(0, len(known) - 1, min(_ROWS, len(known)))
+    shown = known[places.round().astype(int)]
     reasons: dict[float, list[str]] = {float(value): [] for value in shown}
     for label, _, curve in curves:
         reasons.setdefault(curve.best, []).append(f'best of {label}')

@@ -165,16 +165,26 @@
     if (label === '') return found[0];
     return found[1][label] ?? 0;
   };
+  // A split has its own columns: the last of them unless the reader's choice is there too.
+  const fitColumns = (split) => {
+    if (!field('column')) return '';
+    const here = new Set(groups.filter((item) => item.split === split).map((item) => item.column));
+    const options = [...field('column').options];
+    options.forEach((item) => { item.hidden = !here.has(item.value); item.disabled = item.hidden; });
+    for (const name of ['show', 'column']) field(name).disabled = here.size === 0;
+    const wanted = options.find((item) => item.value === wish && here.has(wish));
+    const last = wanted || options.filter((item) => here.has(item.value)).pop();
+    if (last) last.selected = true;
+    return last ? last.value : '';
+  };
+  let wish = '';
   const update = () => {
     const split = option('split');
     const label = option('label');
-    const column = option('column');
+    const column = fitColumns(split);
     const group = groups.find((item) => item.split === split && item.column === column
       && (label === '' ? item.label === null : item.label === Number(label)));
-    const ranked = groups.some((item) => item.split === split && item.column === column);
-    for (const name of ['show', 'column']) {
-      if (field(name)) field(name).disabled = !groups.some((item) => item.split === split);
-    }
+    const ranked = groups.some((item) => item.split === split);
     const noun = label === '' ? '' : ` that show ${names[label][0]}`;
     const what = label === '' ? '' : ` of ${names[label][0]}`;
     const title = field('column') ? field('column').selectedOptions[0]?.textContent : '';
@@ -214,7 +224,10 @@
   };
   const opacity = (value) => root.style.setProperty('--opacity', value / 100);
   form.addEventListener('submit', (event) => event.preventDefault());
-  form.addEventListener('change', update);
+  form.addEventListener('change', (event) => {
+    if (event.target.name === 'column') wish = event.target.value;
+    if (event.target.name !== 'opacity') update();
+  });
   field('opacity').addEventListener('input', () => {
     opacity(field('opacity').value);
     find('#large-opacity').value = field('opacity').value;
@@ -231,7 +244,7 @@
     for (const name of ['--photo', '--ratio']) pixels.style.setProperty(name, card.style.getPropertyValue(name));
     pixels.style.setProperty('--layer', cell.style.getPropertyValue('--layer') || 'none');
     const [width, height] = card.style.getPropertyValue('--ratio').split('/').map(Number);
-    pixels.style.setProperty('--wide', width / height);
+    large.style.setProperty('--wide', width / height);
     find('#large-title').textContent = cell.getAttribute('aria-label').replace(/: enlarge$/, '');
     find('#large-classes').replaceChildren(...cell.dataset.classes.split(' ').filter(Boolean).map((label) => {
       const item = make('li', names[label][0]);
