@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -108,28 +109,33 @@ def main(args: argparse.Namespace) -> int:
         return MISUSE
     finding = load_alone('doctor/finding.py')
     rendering = load_alone('doctor/rendering.py')
-    wants_data = args.data_root is not None or args.config is not None
     sections: list[Section] = []
-    usable = True
     if not args.no_installation:
         found = _installation(args.work_dir or Path('work_dirs'))
         sections.append(finding.Section('Installation', found))
-        usable = all(
-            one.status != 'error' for one in found if one.check in ('Python', 'import mmppc')
-        )
-    if wants_data and usable:
-        try:
-            sections.append(_data_section(args))
-        except (ValueError, OSError, ImportError) as error:
-            _show(rendering, finding, sections, args)
-            print(f'error: {error}', file=sys.stderr)
-            return MISUSE
-    elif wants_data:
-        skipped = finding.Finding(
-            'data set', 'skipped', 'not checked, as mmppc cannot be imported', 'mend the installation first'
-        )  # fmt: skip
-        sections.append(finding.Section('Data set', [skipped]))
-    return _show(rendering, finding, sections, args)
+        rendering.render(sections[-1], every=args.all)
+    if args.data_root is not None or args.config is not None:
+        reason = _import_error(sections)
+        if reason:
+            what = finding.Finding(
+                'data set', 'error', f'not checked, as mmppc cannot be imported: {reason}',
+                'mend the installation first, see mmppc doctor',
+            )  # fmt: skip
+            sections.append(finding.Section('Data set', [what]))
+        else:
+            from mmppc.utils.runner import user_errors
+
+            with user_errors():
+                sections.append(_data_section(args))
+        rendering.render(sections[-1], every=args.all)
+    totals = finding.count(sections)
+    code = finding.exit_code(sections, strict=args.strict)
+    print(rendering.summary(totals))
+    if args.json is not None:
+        content = rendering.as_json(sections, totals, code)
+        with load_alone('storage/atomic.py').atomic_write(args.json, 'w') as file:
+            json.dump(content, file, indent=2, ensure_ascii=False)
+    return code
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -164,6 +170,20 @@ def _installation(work_dir: Path) -> list[Finding]:
     if sys.stderr.isatty():
         print(' ' * 40, end='\r', file=sys.stderr, flush=True)
     return found
+
+
+def _import_error(sections: list[Section]) -> str:
+    """Why mmppc cannot be imported, empty if it can."""
+    for section in sections:
+        for found in section.findings:
+            # Do not try again here what may have crashed another process.
+            if found.check in ('Python', 'import mmppc') and found.status == 'error':
+                return found.found
+    try:
+        importlib.import_module('mmppc')
+    except Exception as error:  # AssertionError and what else packages raise at import
+        return f'{type(error).__name__}: {error}'
+    return ''
 
 
 def _data_section(args: argparse.Namespace) -> Section:
@@ -226,17 +246,3 @@ def _pipeline_layout(cfg: dict, path: Path, root: Path | None, given: dict) -> L
         metainfo = stage.train_dataloader.dataset.get('metainfo') or {}
         classes = tuple(metainfo['classes']) if metainfo.get('classes') else None
     return folder_layout(root or Path(data.get('root') or '.'), given, data, classes)
-
-
-def _show(rendering, finding, sections: list[Section], args: argparse.Namespace) -> int:
-    """Print and write what was found; the exit code."""
-    totals = finding.count(sections)
-    code = finding.exit_code(sections, strict=args.strict)
-    if not sections:
-        return code
-    rendering.render(sections, totals, every=args.all)
-    if args.json is not None:
-        content = rendering.as_json(sections, totals, code)
-        with load_alone('storage/atomic.py').atomic_write(args.json, 'w') as file:
-            json.dump(content, file, indent=2, ensure_ascii=False)
-    return code

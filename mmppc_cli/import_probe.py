@@ -116,11 +116,11 @@ def _import(name: str) -> Import:
         file = getattr(module, '__file__', None) or ''
         details = _DETAILS[name](module) if name in _DETAILS else {}
     except BaseException as error:  # AssertionError, SystemExit and what else is raised at import
-        missing = isinstance(error, ModuleNotFoundError) and error.name is not None
+        absent = str(error.name) if isinstance(error, ModuleNotFoundError) else ''
         return Import(
             name,
             error=_message(error),
-            missing=missing and name.split('.')[0] == str(error.name).split('.')[0],
+            missing=name.split('.')[0] == absent.split('.')[0],
             version=version,
             file=file,
         )

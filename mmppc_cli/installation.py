@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mmppc_cli import machine
@@ -86,15 +87,16 @@ def check_installation(work_dir: Path) -> list[Finding]:
     findings += known_conflicts(versions, importlib.util.find_spec('pkg_resources') is not None)
     torch = imports['torch']
     findings += machine.check_gpus(torch.details if torch.works else None, machine.driver_gpus())
-    findings += [
+    shared = machine.check_shared_memory(machine.shared_memory())
+    return [
+        *findings,
         machine.check_cpu(
             machine.usable_cpus(), machine.cpu_quota(), os.environ.get('OMP_NUM_THREADS')
         ),
         machine.check_memory(machine.memory()),
-        machine.check_shared_memory(machine.shared_memory()),
+        *([] if shared is None else [shared]),
         machine.check_disk(work_dir),
     ]
-    return [finding for finding in findings if finding is not None]
 
 
 def check_python(version: Sequence[int]) -> Finding:
@@ -133,7 +135,7 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def requirements(environment) -> list[Requirement]:
+def requirements(environment: ModuleType) -> list[Requirement]:
     """What mmppc cannot do without: its libraries and the stack."""
     libraries = [
         environment.Requirement(module, minimum, f'{name}>={minimum}', f'{name}>={minimum}')

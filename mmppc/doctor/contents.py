@@ -99,7 +99,8 @@ def read_lists(contents: list[Contents]) -> list[Finding]:
                 continue
             lines = read_lines(part.list_file)
         except (ValueError, OSError) as error:
-            findings.append(Finding(f'list{part.of}', ERROR, str(error)))
+            remedy = 'write one picture a line, with or without its suffix, as UTF-8'
+            findings.append(Finding(f'list{part.of}', ERROR, str(error), remedy))
             continue
         match = match_list(lines, content.files)
         content.pictures = match.pictures

@@ -8,6 +8,7 @@ from mmppc.doctor.facts import PictureFacts
 from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding
 
 CHECK = 'pictures: duplicates'
+_SHOWN = 4
 
 
 def check_duplicates(
@@ -77,4 +78,8 @@ def _parts_of(parts: Mapping[str, Sequence[str]], split: str) -> list[Sequence[s
 
 
 def _listed(groups: Sequence[list[str]]) -> tuple[str, ...]:
-    return tuple(' = '.join(names) for names in sorted(groups))
+    return tuple(
+        ' = '.join(names[:_SHOWN])
+        + (f' = ... ({len(names)} in all)' if len(names) > _SHOWN else '')
+        for names in sorted(groups)
+    )

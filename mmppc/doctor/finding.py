@@ -58,6 +58,13 @@ class Section:
     title: str
     findings: Sequence[Finding] = field(default_factory=tuple)
 
+    def as_json(self) -> dict[str, Any]:
+        """What JSON holds of it."""
+        return {
+            'title': printable(self.title),
+            'findings': [finding.as_json() for finding in self.findings],
+        }
+
 
 def count(sections: Iterable[Section]) -> dict[str, int]:
     """How many findings of each status there are."""

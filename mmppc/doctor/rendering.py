@@ -17,39 +17,29 @@ _COLOURS = {'ok': 'green', 'warning': 'yellow', 'error': 'bold red', 'skipped': 
 _INDENT = 2
 
 
-def render(
-    sections: Sequence[Section],
-    totals: Mapping[str, int],
-    stream: TextIO | None = None,
-    *,
-    every: bool = False,
-) -> None:
-    """Write a table a section and a line of totals.
+def render(section: Section, stream: TextIO | None = None, *, every: bool = False) -> None:
+    """Write a section's table.
 
     A terminal gets a table drawn by ``rich``; a file or a pipe, and a terminal without ``rich``, one line of plain text
     a finding and indented lines below it.
 
     Args:
-        sections: What was found, from :mod:`mmppc.doctor.finding`.
-        totals: Findings of each status.
+        section: What was found, from :mod:`mmppc.doctor.finding`.
         stream: Where to write; standard output by default.
         every: List all examples instead of the first few.
     """
     stream = sys.stdout if stream is None else stream
     if hasattr(stream, 'reconfigure'):
-        stream.reconfigure(
-            errors='backslashreplace'
-        )  # names of files in a terminal without their letters
-    drawn = stream.isatty() and _draw(sections, stream, every)
-    if not drawn:
-        for section in sections:
-            stream.write(plain_table(section, every=every) + '\n')
-    stream.write(summary(totals) + '\n')
+        # A terminal may lack the letters of file names.
+        stream.reconfigure(errors='backslashreplace')
+    if not (stream.isatty() and _draw(section, stream, every)):
+        stream.write(plain_table(section, every=every) + '\n')
+    stream.flush()
 
 
 def plain_table(section: Section, *, every: bool = False) -> str:
     """A section as text: a line a finding, what to do and examples indented below it."""
-    lines = [f'{section.title}']
+    lines = [section.as_json()['title']]
     names = max((len(finding.check) for finding in section.findings), default=0)
     indent = ' ' * (_INDENT + 9 + names + 2)
     for finding in section.findings:
@@ -80,18 +70,12 @@ def as_json(sections: Sequence[Section], totals: Mapping[str, int], code: int) -
     return {
         'exit_code': code,
         'counts': dict(totals),
-        'sections': [
-            {
-                'title': section.title,
-                'findings': [finding.as_json() for finding in section.findings],
-            }
-            for section in sections
-        ],
+        'sections': [section.as_json() for section in sections],
     }
 
 
-def _draw(sections: Sequence[Section], stream: TextIO, every: bool) -> bool:
-    """Draw tables with rich; False where it is missing or broken."""
+def _draw(section: Section, stream: TextIO, every: bool) -> bool:
+    """Draw a table with rich; False where that is missing or broken."""
     try:
         from rich.console import Console
         from rich.table import Table
@@ -100,17 +84,16 @@ def _draw(sections: Sequence[Section], stream: TextIO, every: bool) -> bool:
         return False
     console = Console(file=stream, highlight=False)
     styles = {'found': '', 'remedy': 'cyan', 'example': 'dim'}
-    for section in sections:
-        table = Table(title=section.title, title_justify='left', title_style='bold', expand=False)
-        table.add_column('', no_wrap=True)
-        table.add_column('check', max_width=max(16, console.width // 4))
-        table.add_column('found, and what to do', overflow='fold')
-        for finding in section.findings:
-            cell = Text()
-            for number, (kind, text) in enumerate(_texts(finding, every)):
-                cell.append(('\n' if number else '') + text, style=styles[kind])
-            table.add_row(Text(finding.status, _COLOURS[finding.status]), Text(finding.check), cell)
-        console.print(table)
+    table = Table(title=Text(section.as_json()['title']), title_justify='left', title_style='bold')
+    table.add_column('', no_wrap=True)
+    table.add_column('check', max_width=max(16, console.width // 4))
+    table.add_column('found, and what to do', overflow='fold')
+    for finding in section.findings:
+        cell = Text()
+        for number, (kind, text) in enumerate(_texts(finding, every)):
+            cell.append(('\n' if number else '') + text, style=styles[kind])
+        table.add_row(Text(finding.status, _COLOURS[finding.status]), Text(finding.check), cell)
+    console.print(table)
     return True
 
 

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from mmppc.doctor.finding import ERROR, OK, WARNING, Finding
 from mmppc.doctor.tag_table import TagTable
 
-
 _COMPARED = 100
 """Names; comparing more of them takes long."""
 
