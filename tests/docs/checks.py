@@ -173,6 +173,7 @@ def load_script(path):
     file = ROOT / path
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 

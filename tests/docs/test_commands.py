@@ -184,10 +184,7 @@ def run_command(words):
         f'{words[0]} cannot be run here; mark the block <!-- not run: ... -->'
     )
     module = load_script(words[1])
-    with (
-        mock.patch.dict(sys.modules, {Path(words[1]).stem: module}),
-        mock.patch.object(sys, 'argv', words[1:]),
-    ):
+    with mock.patch.object(sys, 'argv', words[1:]):
         try:
             return module.main()
         except SystemExit as end:
