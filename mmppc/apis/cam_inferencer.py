@@ -102,7 +102,7 @@ class CAMInferencer(PictureInferencer):
               were predicted; ``tag_scores``: (C,) probabilities of all classes, or None;
             * ``classes``: (K,) channels of the tags; ``cams``: (K, H, W) float32 in [0, 1], their maps at the picture's
               size, rounded to float16 as seeds are;
-            * ``mask``: (H, W) uint8, ``threshold``, ``threshold_source`` and ``crf``: how it was made;
+            * ``mask``: (H, W) uint8, ``threshold``, ``threshold_source``, ``tag_threshold``, ``crf``: how it was made;
             * ``files``: kind -> path; ``finished``: True if the files were there already. Then ``cams`` and ``mask``
               are what they hold, None if they are not among them.
 
@@ -159,10 +159,9 @@ class CAMInferencer(PictureInferencer):
         shown = [
             channel for channel in np.unique(result['mask']) if 0 < channel < len(self.classes)
         ]
-        kind = 'given' if result['tags_given'] else 'predicted'
-        tags = f'tags {kind}' if result['tags'] else f'no tag ({kind})'
         refined = '' if result['crf'] == 'none' else f'; CRF {result["crf"]}'
-        note = f'{tags}; threshold {threshold:g} ({result["threshold_source"]}){refined}'
+        source = result['threshold_source']
+        note = f'{_about_tags(result)}; threshold {threshold:g} ({source}){refined}'
         legend = Legend(
             heat=bool(result['tags']),
             threshold=threshold,
@@ -288,10 +287,22 @@ class CAMInferencer(PictureInferencer):
         return model
 
 
+def _about_tags(result: Mapping[str, Any]) -> str:
+    """Where the tags of a result come from."""
+    if result['tags_given']:
+        return 'tags given' if result['tags'] else 'given: no tag'
+    if all(value > result['tag_threshold'] for value in result['tags'].values()):
+        return f'tags predicted (above {result["tag_threshold"]:g})'
+    return f'tag predicted: none is above {result["tag_threshold"]:g}, this is the likeliest'
+
+
 def _settings_of(request: CAMRequest) -> dict[str, Any]:
     threshold = request.threshold
     return dict(
-        threshold=threshold.value, threshold_source=threshold.source, crf=request.crf or 'none'
+        threshold=threshold.value,
+        threshold_source=threshold.source,
+        tag_threshold=request.tag_threshold,
+        crf=request.crf or 'none',
     )
 
 

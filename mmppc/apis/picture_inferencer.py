@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import warnings
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
@@ -183,6 +184,13 @@ class PictureInferencer(BaseInferencer):
     @abstractmethod
     def iterate(self, inputs: Inputs | PictureStream, *args: Any, **options: Any) -> Iterator[Any]:
         """Results one after the other, in the order of the pictures."""
+
+    def forward(self, inputs: dict | tuple, **kwargs: Any) -> Any:
+        """The network's predictions of a batch."""
+        with warnings.catch_warnings():
+            # mmseg says so of every new size of picture.
+            warnings.filterwarnings('ignore', message='When align_corners=True')
+            return super().forward(inputs, **kwargs)
 
     def visualize(
         self, inputs: list, preds: Any, show: bool = False, **kwargs: Any
@@ -403,7 +411,8 @@ class PictureInferencer(BaseInferencer):
         settings = tta_model(cfg) if self.tta else bare_model(cfg)
         settings.pop('pretrained', None)
         self._settings = [settings, pipeline_config(cfg, tta=self.tta)]
-        model = MODELS.build(settings)
+        # mmseg's networks read nested settings as attributes.
+        model = MODELS.build(ConfigDict(settings))
         self._load_weights_to_model(model, checkpoint, cfg)
         self.weights = '' if weights is None else Path(weights).name
         number = cast(int, unwrap_model(model).num_classes)

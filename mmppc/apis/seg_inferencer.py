@@ -99,9 +99,12 @@ class SegInferencer(PictureInferencer):
         mask = result['mask']
         shown = [channel for channel in np.unique(mask) if 0 < channel < len(self.classes)]
         panels = [Panel('picture', picture), mask_panel('mask', picture, mask, self.palette)]
-        notes = [] if result['crf'] == 'none' else [f'CRF {result["crf"]}']
+        notes = [] if shown else ['nothing but background']
+        notes += [] if result['crf'] == 'none' else [f'CRF {result["crf"]}']
         classes = [(self.classes[channel], self.palette[channel]) for channel in shown]
-        return draw_sheet(panels, Legend(classes=classes, notes=notes))
+        return draw_sheet(
+            panels, Legend(classes=classes, notes=['; '.join(notes)] if notes else [])
+        )
 
     def _check_config(self, cfg: Any) -> None:
         check_kind(cfg, SEGMENTATION, self.tta)

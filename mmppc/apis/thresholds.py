@@ -74,9 +74,10 @@ def warn_of_other_maps(threshold: Threshold, tta: bool) -> None:
     """Say so if the threshold was chosen on maps that were made otherwise."""
     if threshold.tta is not None and threshold.tta != tta:
         chosen, now = ('with', 'without') if threshold.tta else ('without', 'with')
+        advice = ' (tta=True or --tta makes them as then)' if threshold.tta else ''
         print_log(
             f'The threshold {threshold.value:g} ({threshold.source}) was chosen {chosen} test-time augmentation, the '
-            f'maps are now made {now} it.',
+            f'maps are now made {now} it{advice}.',
             logger='current',
             level=logging.WARNING,
         )

@@ -101,7 +101,7 @@ def open_network(
 
 
 def _of_pipeline(folder: Path, checkpoint: Path | None, stage: str | None) -> TrainedNetwork:
-    order = _read_json(folder / PIPELINE).get('order') or []
+    order = _read_json(folder / PIPELINE).get('stages') or []
     manifests = {child.parent.name: _read_json(child) for child in folder.glob(f'*/{MANIFEST}')}
     trained = [name for name in manifests if _trained(manifests[name])]
     trained.sort(key=lambda name: order.index(name) if name in order else -1)
@@ -141,12 +141,20 @@ def _of_stage(folder: Path, checkpoint: Path | None) -> TrainedNetwork:
 
 def _threshold_of_stage(folder: Path) -> Threshold | None:
     """The threshold that later stages used on this network's maps."""
-    for path in sorted(folder.parent.glob(f'*/{MANIFEST}')):
-        manifest = _read_json(path)
-        used = manifest.get('threshold')
-        if used and folder.name in (manifest.get('upstream') or {}):
-            source = f'{used["source"]}, by {path.parent}'
-            return Threshold(float(used['value']), source, True)
+    manifests = {
+        path.parent.name: _read_json(path) for path in sorted(folder.parent.glob(f'*/{MANIFEST}'))
+    }
+    for name, manifest in manifests.items():
+        upstream, used = manifest.get('upstream') or {}, manifest.get('threshold')
+        if not used or folder.name not in upstream:
+            continue
+        tests = [
+            manifests[other] for other in upstream if manifests.get(other, {}).get('do') == 'test'
+        ]
+        tta = (tests[0].get('settings') or {}).get('tta') if tests else None
+        return Threshold(
+            float(used['value']), f'{used["source"]}, as in {folder.parent / name}', tta
+        )
     return None
 
 

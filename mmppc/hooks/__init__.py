@@ -1,5 +1,6 @@
 """Hooks: reproducible resuming, checkpoints and classes that fit, ranks in step, what is written while testing."""
 
+from mmppc.hooks.cam_overlay_hook import CAMOverlayHook
 from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmppc.hooks.class_count_hook import ClassCountHook
 from mmppc.hooks.confident_label_hook import ConfidentLabelHook
@@ -10,6 +11,7 @@ from mmppc.hooks.seed_generation_hook import SeedGenerationHook
 from mmppc.hooks.sync_norms_hook import SyncNormsHook
 
 __all__ = [
+    'CAMOverlayHook',
     'CheckpointFitHook',
     'ClassCountHook',
     'ConfidentLabelHook',

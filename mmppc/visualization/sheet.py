@@ -136,14 +136,16 @@ def draw_sheet(
 
 
 def _columns(number: int, pitch: tuple[int, int]) -> int:
-    """The number of columns that brings the sheet nearest to a screen's shape, without an empty last row."""
+    """Columns: one row for a few, else what brings the sheet near to a screen's shape with few empty places."""
+    if number <= 3:
+        return number
 
     def distance(columns: int) -> float:
         rows = -(-number // columns)
         empty = rows * columns - number
-        return abs(math.log(columns * pitch[0] / (rows * pitch[1]) / _ASPECT)) + 0.1 * empty
+        return abs(math.log(columns * pitch[0] / (rows * pitch[1]) / _ASPECT)) + 0.2 * empty
 
-    return min(range(1, number + 1), key=distance)
+    return min(range(2, number + 1), key=distance)
 
 
 def _width(picture: np.ndarray) -> int:
@@ -218,8 +220,8 @@ class _Footer:
         if self.legend.threshold is not None:
             x = left + round(self.legend.threshold * (length - 1))
             draw.line((x, top, x, top + height + 3), fill='white', width=3)
-            draw.line((x, top - 1, x, top + height + 4), fill='black', width=1)
-            text += f'   white line: {self.legend.threshold:g}'
+            draw.line((x, top, x, top + height + 4), fill='black', width=1)
+            text += f'   white line: threshold {self.legend.threshold:g}'
         room = self.width - length - 20
         draw.text((left + length + 5, top), _fit(text, room), fill='black', font=_font())
 
