@@ -39,6 +39,7 @@ LIBRARIES = (
     ('tqdm', '4.66', 'tqdm'),
     ('rich', '13', 'rich'),
     ('prettytable', '3.9', 'prettytable'),
+    ('jinja2', '3.1', 'jinja2'),
 )
 SHOWN_LIBRARIES = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'mmseg')
 """What gets a row of its own where nothing is wrong with it."""

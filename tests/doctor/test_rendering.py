@@ -53,8 +53,10 @@ def test_a_terminal_gets_a_table_that_fits(monkeypatch, width):
     text = re.sub(r'\x1b\[[\d;]*m', '', stream.getvalue())  # colours
     assert '┃' in text
     assert max(map(len, text.splitlines())) <= int(width)
-    for word in ('Data set [x]', 'skipped', '[bold]e[/bold]', 'correct them'):
-        assert word in text
+    # Broken over lines where there is no room, but whole.
+    letters = re.sub(r'[\s│]', '', text)
+    for word in ('Dataset[x]', 'skipped', '[bold]e[/bold]'):
+        assert word in letters
 
 
 def test_a_pipe_and_a_terminal_without_rich_get_lines(monkeypatch):
