@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mmppc.doctor.facts import PictureFacts
-from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding
+from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding, plural
 
 CHECK = 'pictures: colours'
 _GREY = ('1', 'L', 'LA', 'La')
@@ -24,7 +24,11 @@ def check_colours(pictures: Mapping[str, PictureFacts]) -> list[Finding]:
     for matches, found, remedy in _KINDS:
         names = [name for name, facts in read.items() if matches(facts)]
         if names:
-            findings.append(Finding(CHECK, WARNING, f'{len(names)} {found}', remedy, tuple(names)))
+            findings.append(
+                Finding(
+                    CHECK, WARNING, f'{plural(len(names), "picture")} {found}', remedy, tuple(names)
+                )
+            )
     modes: dict[str, int] = {}
     for facts in read.values():
         modes[facts.mode] = modes.get(facts.mode, 0) + 1
@@ -43,23 +47,23 @@ def _is_grey(facts: PictureFacts) -> bool:
 _KINDS: tuple[tuple[Callable[[PictureFacts], bool], str, str], ...] = (
     (
         lambda facts: facts.mode == 'CMYK',
-        'in CMYK (for printing): they become RGB without their colour profile, so colours are off',
+        'in CMYK (for printing): made RGB without the colour profile, so colours are off',
         'convert them to RGB with their profile, e.g. magick IN.jpg -profile sRGB.icc OUT.jpg',
     ),
     (
         _is_grey,
-        'grey: the network knows colours from its training, these look different to it',
+        'in grey: a network that knows colours sees something else',
         'nothing if all pictures to come are grey; else leave them out',
     ),
     (
         lambda facts: facts.transparent,
-        'with transparent pixels: these show whatever colour lies below',
+        'with transparent pixels, which show whatever colour lies below',
         'lay them on one colour, e.g. magick IN.png -background white -flatten OUT.png',
     ),
     (
         # Phones put a preview or a depth map behind the picture (MPO).
         lambda facts: facts.frames > 1 and facts.kind != 'MPO',
-        'with several frames or pages: only the first is read',
+        'with several frames or pages, of which only the first is read',
         'save the frames you want as pictures of their own',
     ),
 )

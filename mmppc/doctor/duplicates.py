@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mmppc.doctor.facts import PictureFacts
-from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding
+from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding, plural
 
 CHECK = 'pictures: duplicates'
 _SHOWN = 4
@@ -45,7 +45,7 @@ def check_duplicates(
         Finding(
             CHECK,
             WARNING,
-            f'{sum(len(names) - 1 for names in same)} pictures repeat the pixels of another one',
+            f'{plural(sum(len(names) - 1 for names in same), "picture")} with the pixels of another one',
             'keep one of each',
             _listed(same),
         )
@@ -55,7 +55,7 @@ def check_duplicates(
             Finding(
                 CHECK,
                 WARNING,
-                f'{len(leaks)} pictures are in train and, under another name, in val: figures of val come out too good',
+                f'{plural(len(leaks), "picture")} in train and, renamed, in val, whose figures come out too good',
                 'take them out of one of both lists',
                 _listed(leaks),
             )
@@ -65,7 +65,7 @@ def check_duplicates(
             Finding(
                 CHECK,
                 WARNING,
-                f'{len(torn)} pictures have different tags under their different names',
+                f'{plural(len(torn), "picture")} with different tags under different names',
                 'keep one of each, with all of its tags',
                 _listed(torn),
             )

@@ -105,7 +105,7 @@ def _about_pictures(contents: list[Contents], facts: Facts) -> list[Finding]:
         same = [one for one in contents if one.part.pictures == folder]
         used = {key: path for one in same for key, path in one.pictures.items()}
         unused = len(content.files) - len(used)
-        idle = f'; {unused} more there are in no list' if unused else ''
+        idle = f'; {unused} more in no list' if unused else ''
         findings.append(Finding('pictures', OK, f'{len(used)} in {folder}{idle}'))
         findings += check_picture_names(
             content.files,

@@ -81,6 +81,15 @@ def exit_code(sections: Iterable[Section], *, strict: bool = False) -> int:
     return int(bool(totals[ERROR] or (strict and totals[WARNING])))
 
 
+def plural(number: int, noun: str, many: str | None = None) -> str:
+    """``number`` with its noun.
+
+    >>> plural(1, 'class', 'classes'), plural(0, 'tag')
+    ('1 class', '0 tags')
+    """
+    return f'{number} {noun if number == 1 else many or noun + "s"}'
+
+
 def printable(text: str) -> str:
     r"""``text`` as every terminal and JSON can hold it: bytes of a file name that are not UTF-8 become ``\xe4``."""
     text = re.sub('[\udc80-\udcff]', lambda match: f'\\x{ord(match[0]) - 0xDC00:02x}', text)

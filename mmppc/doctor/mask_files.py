@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmppc.datasets.names import PICTURE_SUFFIXES, list_files
 from mmppc.doctor.facts import MaskFacts, PictureFacts
-from mmppc.doctor.finding import ERROR, OK, SKIPPED, WARNING, Finding
+from mmppc.doctor.finding import ERROR, OK, SKIPPED, WARNING, Finding, plural
 from mmppc.doctor.layout import Part
 from mmppc.doctor.orientation import Pair, is_lying
 
@@ -46,7 +46,7 @@ def check_missing(part: Part, keys: Sequence[str], masks: Mapping[str, str] | No
     missing = [key for key in keys if key not in masks]
     if not missing:
         return Finding(check, OK, f'all {len(keys)} pictures have one in {part.masks}')
-    found = f'{len(missing)} of {len(keys)} pictures have no mask in {part.masks}'
+    found = f'{len(missing)} of {len(keys)} pictures without a mask in {part.masks}'
     if part.require_masks:
         remedy = 'make the missing ones, or take these pictures out of the list'
         return Finding(check, ERROR, found, _naming(part, missing, masks) or remedy, tuple(missing))
@@ -55,7 +55,7 @@ def check_missing(part: Part, keys: Sequence[str], masks: Mapping[str, str] | No
     return Finding(
         check,
         WARNING,
-        f'{found}: nothing is measured on them',
+        f'{found}, so nothing is measured there',
         _naming(part, missing, masks) or 'nothing, if that is what you want',
         tuple(missing),
     )
@@ -121,8 +121,8 @@ def check_mask_files(masks: Mapping[str, MaskFacts]) -> list[Finding]:
             Finding(
                 check,
                 ERROR,
-                f'{len(coloured)} of {len(masks)} are no index masks of 8 bits: expected one channel whose values '
-                'are classes',
+                f'{len(coloured)} of {len(masks)} with colours or 16 bits: expected an index mask of 8 bits, one '
+                'channel whose values are classes',
                 'convert colours to class numbers; a labelling tool calls this "palette PNG", "indexed" or "label ids"',
                 tuple(coloured),
             )
@@ -132,7 +132,7 @@ def check_mask_files(masks: Mapping[str, MaskFacts]) -> list[Finding]:
             Finding(
                 check,
                 WARNING,
-                f'{len(lossy)} of {len(masks)} were stored with losses, which changes class numbers along borders',
+                f'{len(lossy)} of {len(masks)} stored with losses, which changes class numbers along borders',
                 'export them as PNG',
                 tuple(lossy),
             )
@@ -164,7 +164,7 @@ def check_mask_sizes(pairs: Sequence[Pair]) -> list[Finding]:
             Finding(
                 check,
                 ERROR,
-                f'{len(wrong)} of {len(read)} have another size than their picture',
+                f'{len(wrong)} of {len(read)} of another size than the picture',
                 'scale them without interpolation (nearest neighbour), or use the pictures they were drawn on',
                 tuple(wrong),
             )
@@ -195,8 +195,8 @@ def check_mask_place(part: Part, inside: int) -> list[Finding]:
         Finding(
             'masks: place',
             WARNING,
-            f'{inside} masks lie below the picture folder; here and in mmppc run they are left out, but a config '
-            'without a list takes them for pictures',
+            f'{plural(inside, "mask")} below the picture folder: left out here and in mmppc run, but taken for '
+            'pictures by a config without a list',
             'move them beside the pictures, or name the picture folder with --pictures',
             (str(Path(part.masks or '')),),
         )

@@ -36,7 +36,7 @@ def check_agreement(
             Finding(
                 'masks: classes without a tag',
                 WARNING,
-                f'{len(missing)} of {len(drawn)} masks show classes that their picture is not tagged with',
+                f'{len(missing)} of {len(drawn)} masks with classes that the picture is not tagged with',
                 _remedy(
                     missing,
                     drawn,
@@ -53,7 +53,7 @@ def check_agreement(
             Finding(
                 'masks: tags without a class',
                 WARNING,
-                f'{len(unseen)} of {len(drawn)} pictures have tags of classes that their mask does not show',
+                f'{len(unseen)} of {len(drawn)} pictures with tags of classes that the mask does not show',
                 _remedy(
                     unseen, drawn, 'look at a few: is the tag wrong, or is the mask not finished?'
                 ),

@@ -33,7 +33,7 @@ def check_values(masks: Mapping[str, MaskFacts], num_classes: int) -> list[Findi
             Finding(
                 check,
                 ERROR,
-                f'{len(beyond)} of {len(read)} hold values beyond the classes 0 .. {num_classes - 1} and {VOID} (void)',
+                f'{len(beyond)} of {len(read)} with values beyond the classes 0 .. {num_classes - 1} and {VOID} (void)',
                 'add these classes in the order of the numbers, or renumber the masks',
                 beyond,
             )
@@ -72,7 +72,7 @@ def check_void(masks: Mapping[str, MaskFacts]) -> list[Finding]:
             Finding(
                 check,
                 WARNING,
-                f'{len(much)} of {len(shares)} are void on more than {MUCH_VOID:.0%} of their pixels; on average '
+                f'{len(much)} of {len(shares)} void on more than {MUCH_VOID:.0%} of their pixels; on average '
                 f'{mean:.1%}',
                 'look at a few: what is void is not measured',
                 tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mmppc.doctor.facts import SIDEWAYS, MaskFacts, PictureFacts
-from mmppc.doctor.finding import ERROR, OK, SKIPPED, WARNING, Finding
+from mmppc.doctor.finding import ERROR, OK, SKIPPED, WARNING, Finding, plural
 
 CHECK = 'pictures: orientation'
 Pair = tuple[str, PictureFacts, MaskFacts]
@@ -40,8 +40,8 @@ def check_orientation(pictures: Mapping[str, PictureFacts], pairs: Sequence[Pair
             Finding(
                 CHECK,
                 ERROR,
-                f'{len(lying)} masks lie on their side: they were drawn without the EXIF orientation that turns their '
-                'pictures upright',
+                f'{plural(len(lying), "mask")} lying on the side: drawn without the EXIF orientation that turns the '
+                'picture upright',
                 'turn those masks as their pictures are turned, or remove the orientation from the pictures: '
                 'exiftool -Orientation= PICTURE',
                 tuple(lying),
@@ -52,17 +52,13 @@ def check_orientation(pictures: Mapping[str, PictureFacts], pairs: Sequence[Pair
             Finding(
                 CHECK,
                 WARNING,
-                f'{len(unknown)} pictures with an EXIF orientation whose mask has the right size either way',
+                f'{plural(len(unknown), "picture")} with an EXIF orientation and a mask whose size fits either way',
                 'look at a few with their masks; if they do not match, exiftool -Orientation= PICTURE',
                 tuple(unknown),
             )
         )
     if not findings:
-        text = (
-            f'{len(turned)} are turned upright by their EXIF orientation'
-            if turned
-            else 'all as stored'
-        )
+        text = f'{len(turned)} turned upright by EXIF orientation' if turned else 'all as stored'
         return [Finding(CHECK, OK, text)]
     return findings
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmppc.datasets.names import PICTURE_SUFFIXES
-from mmppc.doctor.finding import WARNING, Finding
+from mmppc.doctor.finding import WARNING, Finding, plural
 
 CHECK = 'pictures: other files'
 FOREIGN_SUFFIXES = (
@@ -27,7 +27,7 @@ def check_other_files(folder: Path) -> list[Finding]:
         Finding(
             CHECK,
             WARNING,
-            f'{len(names)} files are passed over for their kind: {", ".join(kinds)}',
+            f'{plural(len(names), "file")} passed over for the kind: {", ".join(kinds)}',
             f'save them as JPEG or PNG, if they belong to the data (read are {", ".join(PICTURE_SUFFIXES)})',
             tuple(names),
         )

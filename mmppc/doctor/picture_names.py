@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mmppc.doctor.finding import ERROR, OK, WARNING, Finding, printable
+from mmppc.doctor.finding import ERROR, OK, WARNING, Finding, plural, printable
 
 CHECK = 'pictures: names'
 
@@ -32,7 +32,7 @@ def check_picture_names(
             Finding(
                 CHECK,
                 WARNING if listed else ERROR,
-                f'{len(doubles)} sample ids belong to several files (they differ in their suffix or in how their '
+                f'{plural(len(doubles), "sample id")} of several files (which differ in their suffix or in how their '
                 'letters are encoded); seeds and masks are filed under this id',
                 'rename or remove all but one of each',
                 tuple(' = '.join(paths) for paths in doubles.values()),
@@ -43,7 +43,7 @@ def check_picture_names(
             Finding(
                 CHECK,
                 ERROR if named_in_text else WARNING,
-                f'{len(stray)} file names are not UTF-8, so no tag file or list can name them',
+                f'{plural(len(stray), "file name")} not in UTF-8, which no tag file or list can name',
                 'rename them: convmv -r -f latin1 -t utf8 --notest FOLDER',
                 tuple(stray),
             )

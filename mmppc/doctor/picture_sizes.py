@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import median
 
 from mmppc.doctor.facts import PictureFacts
-from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding
+from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding, plural
 
 CHECK = 'pictures: sizes'
 SMALL_SIDE = 64
@@ -35,7 +35,8 @@ def check_sizes(pictures: Mapping[str, PictureFacts]) -> list[Finding]:
             Finding(
                 CHECK,
                 WARNING,
-                f'{len(small)} with a side below {SMALL_SIDE} pixels: too few cells of the network to find anything in',
+                f'{plural(len(small), "picture")} with a side below {SMALL_SIDE} pixels: too few cells of a network '
+                'to find anything in',
                 'remove them, or use larger versions',
                 _with_sizes(small, sizes),
             )
@@ -45,8 +46,8 @@ def check_sizes(pictures: Mapping[str, PictureFacts]) -> list[Finding]:
             Finding(
                 CHECK,
                 WARNING,
-                f'{len(large)} above {LARGE_AREA // 1_000_000} million pixels: seeds and the CRF work at full size and '
-                'take long and much memory',
+                f'{plural(len(large), "picture")} above {LARGE_AREA // 1_000_000} million pixels: seeds and the CRF '
+                'work at full size, which takes long and much memory',
                 'make them smaller first, e.g. to a longer side of 1000; masks with them, without interpolation',
                 _with_sizes(large, sizes),
             )
@@ -56,7 +57,8 @@ def check_sizes(pictures: Mapping[str, PictureFacts]) -> list[Finding]:
             Finding(
                 CHECK,
                 WARNING,
-                f'{len(long)} more than {LONG_RATIO} times as long as wide: crops of them may miss what the tags name',
+                f'{plural(len(long), "picture")} more than {LONG_RATIO} times as long as wide: a crop may '
+                'miss what the tags name',
                 'cut them into pieces with tags of their own',
                 _with_sizes(long, sizes),
             )

@@ -56,9 +56,10 @@ def summary(totals: Mapping[str, int]) -> str:
     >>> summary({'error': 1, 'warning': 2, 'ok': 20, 'skipped': 0})
     '1 error, 2 warnings, 20 ok'
     """
+    errors, warnings = totals['error'], totals['warning']
     parts = [
-        _plural(totals['error'], 'error') if totals['error'] else '',
-        _plural(totals['warning'], 'warning') if totals['warning'] else '',
+        f'{errors} error{"s" * (errors != 1)}' if errors else '',
+        f'{warnings} warning{"s" * (warnings != 1)}' if warnings else '',
         f'{totals["ok"]} ok',
         f'{totals["skipped"]} skipped' if totals['skipped'] else '',
     ]
@@ -110,7 +111,3 @@ def _texts(finding: Finding, every: bool) -> list[tuple[str, str]]:
     if clean['remedy']:
         lines.append(('remedy', f'-> {clean["remedy"]}'))
     return lines
-
-
-def _plural(number: int, noun: str) -> str:
-    return f'{number} {noun}' + ('' if number == 1 else 's')

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from mmppc.datasets.names import nearest_names, sample_id
-from mmppc.doctor.finding import ERROR, OK, WARNING, Finding
+from mmppc.doctor.finding import ERROR, OK, WARNING, Finding, plural
 
 
 @dataclass
@@ -75,7 +75,7 @@ def check_list(
             Finding(
                 check,
                 ERROR,
-                f'{len(match.missing)} of {len(lines)} lines name no picture',
+                f'{len(match.missing)} of {len(lines)} lines without a picture',
                 _how_to_name(match.missing, known),
                 tuple(match.missing),
             )
@@ -85,7 +85,7 @@ def check_list(
             Finding(
                 check,
                 ERROR,
-                f'{len(match.ambiguous)} lines may name several files',
+                f'{plural(len(match.ambiguous), "line")} with several files to choose from',
                 'remove all but one of each, or write the suffix',
                 tuple(match.ambiguous),
             )
@@ -95,12 +95,12 @@ def check_list(
             Finding(
                 check,
                 ERROR,
-                f'{len(match.repeated)} lines name a picture again',
+                f'{plural(len(match.repeated), "line")} with a picture that was named before',
                 'remove the repeated lines: sort -u LIST',
                 tuple(match.repeated),
             )
         )
-    return findings or [Finding(check, OK, f'{len(match.pictures)} pictures')]
+    return findings or [Finding(check, OK, plural(len(match.pictures), 'picture'))]
 
 
 def check_overlap(parts: Mapping[str, Mapping[str, str]]) -> list[Finding]:
@@ -119,7 +119,7 @@ def check_overlap(parts: Mapping[str, Mapping[str, str]]) -> list[Finding]:
                 Finding(
                     'lists: overlap',
                     WARNING,
-                    f'{len(both)} pictures are in {first} and in {second}: its figures come out too good',
+                    f'{plural(len(both), "picture")} both in {first} and in {second}, whose figures come out too good',
                     f'remove them from the list of {first} or of {second}',
                     tuple(both),
                 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding
+from mmppc.doctor.finding import OK, SKIPPED, WARNING, Finding, plural
 from mmppc.doctor.tag_table import TagTable
 
 RARE = 10
@@ -22,7 +22,7 @@ def check_untagged(of: str, table: TagTable, keys: Sequence[str]) -> Finding:
         return Finding(
             check,
             WARNING,
-            f'{len(empty)} of {len(rows)} pictures have no tag: they count as background only',
+            f'{len(empty)} of {len(rows)} pictures without a tag: background only, for a training',
             'right if they show no class; else add their tags',
             tuple(empty),
         )
@@ -63,12 +63,12 @@ def _absent(check: str, counts: dict[str, int], learnt: bool) -> list[Finding]:
     absent = [label for label, count in counts.items() if not count]
     if not absent:
         return []
-    why = 'they cannot be learnt' if learnt else 'nothing is measured of them'
+    why = 'which cannot be learnt' if learnt else 'of which nothing is measured'
     return [
         Finding(
             check,
             WARNING,
-            f'{len(absent)} of {len(counts)} classes never occur: {why}',
+            f'{len(absent)} of {len(counts)} classes without a picture, {why}',
             'add pictures of them' + (', or remove them from the classes' if learnt else ''),
             tuple(absent),
         )
@@ -83,7 +83,7 @@ def _rare(check: str, counts: dict[str, int]) -> list[Finding]:
         Finding(
             check,
             WARNING,
-            f'{len(rare)} of {len(counts)} classes have fewer than {RARE} pictures',
+            f'{len(rare)} of {len(counts)} classes with fewer than {RARE} pictures',
             'add pictures of them, or expect poor masks',
             tuple(f'{label} ({count})' for label, count in sorted(rare.items(), key=_most)),
         )
@@ -98,9 +98,9 @@ def _everywhere(check: str, counts: dict[str, int], total: int) -> list[Finding]
         Finding(
             check,
             WARNING,
-            f'{len(always)} classes are on every picture: a network that always says yes is right, and need not look '
-            'where they are',
-            'add pictures without them (with an empty row if they show no class)',
+            f'{plural(len(always), "class", "classes")} on every picture: a network that always says yes is right, and '
+            'need not look where',
+            'add pictures without it (with an empty row if they show no class)',
             tuple(always),
         )
     ]
@@ -126,7 +126,7 @@ def _inseparable(
         Finding(
             check,
             WARNING,
-            f'{len(pairs)} classes never occur without a certain other one, so their maps may show that one',
+            f'{plural(len(pairs), "class", "classes")} never without a certain other one, which its maps may show',
             'add pictures of them alone',
             tuple(pairs),
         )

@@ -32,7 +32,7 @@ def check_rows(
             Finding(
                 'tags: missing rows',
                 ERROR,
-                f'{len(without)} of {len(used)} pictures have no row',
+                f'{len(without)} of {len(used)} pictures without a row',
                 common
                 if listed
                 else f'{common}; mmppc run leaves them out, other trainings refuse the folder',
@@ -47,7 +47,7 @@ def check_rows(
             Finding(
                 'tags: rows without a picture',
                 WARNING,
-                f'{len(idle)} of {len(table.rows)} rows name no picture of the folder',
+                f'{len(idle)} of {len(table.rows)} rows without a picture in the folder',
                 'rows are named by the path below the picture folder, with or without the suffix'
                 if len(idle) == len(table.rows)
                 else 'correct the names, or remove these rows',

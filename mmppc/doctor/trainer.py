@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmppc.datasets import TaggedImageDataset
-from mmppc.doctor.finding import ERROR, OK, Finding
+from mmppc.doctor.finding import ERROR, OK, Finding, plural
 from mmppc.doctor.layout import Part
 
 
@@ -49,7 +49,7 @@ def check_training(
             number = len(dataset)
     except (ValueError, OSError) as error:
         return Finding(check, ERROR, f'refused: {error}', 'mend what is an error above')
-    return Finding(check, OK, f'{number} pictures')
+    return Finding(check, OK, plural(number, 'picture'))
 
 
 @contextmanager

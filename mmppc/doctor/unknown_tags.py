@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from mmppc.datasets.names import nearest_names
-from mmppc.doctor.finding import ERROR, OK, WARNING, Finding
+from mmppc.doctor.finding import ERROR, OK, WARNING, Finding, plural
 from mmppc.doctor.tag_table import TagTable
 
 CHECK = 'tags: spelling'
@@ -27,21 +27,22 @@ def check_unknown(table: TagTable, *, ignored: bool) -> Finding:
         return Finding(CHECK, OK, f'all are among the {len(classes)} classes')
     counts = table.counts(table.rows)[table.num_classes :]
     listed = tuple(
-        f'{name!r} on {count} pictures ({nearest_names(name, classes)})'
+        f'{name!r} on {plural(count, "picture")} ({nearest_names(name, classes)})'
         for name, count in sorted(zip(unknown, counts), key=lambda pair: -pair[1])
     )
+    found = f'{plural(len(unknown), "tag")} not among the {len(classes)} classes'
     if ignored:
         return Finding(
             CHECK,
             WARNING,
-            f'{len(unknown)} tags are no class and are passed over (ignore_unknown_tags)',
+            f'{found}; passed over (ignore_unknown_tags)',
             'nothing, if that is what you want',
             listed,
         )
     return Finding(
         CHECK,
         ERROR,
-        f'{len(unknown)} tags are no class',
+        found,
         'correct them, or add them to the classes; to use only some classes: '
         'train_dataloader.dataset.ignore_unknown_tags=True (and of val_ and test_dataloader)',
         listed,
@@ -55,14 +56,14 @@ def check_alike(counts: Mapping[str, int]) -> Finding:
         counts: Tag -> how many pictures have it.
     """
     pairs = [
-        f'{rare!r} ({counts[rare]} pictures) and {common!r} ({counts[common]})'
+        f'{rare!r} ({plural(counts[rare], "picture")}) and {common!r} ({counts[common]})'
         for rare, common in alike(counts)
     ]
     if pairs:
         return Finding(
             CHECK,
             WARNING,
-            f'{len(pairs)} pairs of tags look like one tag in two spellings; each would be a class',
+            f'{plural(len(pairs), "pair")} of tags that look like one tag in two spellings; each would be a class',
             'spell them alike, or write classes.txt to say that both are meant',
             tuple(pairs),
         )

@@ -79,7 +79,7 @@ def test_warnings_and_errors_decide_the_exit_code(toy, tmp_path, capsys):
     capsys.readouterr()
     assert doctor(*warned) == 1
     out = capsys.readouterr().out
-    assert '5 of 13 lines name no picture' in out
+    assert '5 of 13 lines without a picture' in out
     assert 'e.g. 0; 1; 2 and 2 more (--all)' in out
     assert doctor(*warned, '--all') == 1
     assert [f'- {k}' for k in range(5)] == [

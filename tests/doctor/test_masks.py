@@ -17,7 +17,7 @@ def test_missing_masks_matter_where_they_are_required(folder, find):
     folder.mask_file('v00.png').unlink()
     found = find()['masks of val', 'warning']
     assert (found.found.split(' in ')[0], found.examples) == (
-        '1 of 9 pictures have no mask',
+        '1 of 9 pictures without a mask',
         ('v00',),
     )
     layout = folder_layout(folder.root)
@@ -143,6 +143,6 @@ def test_masks_below_the_picture_folder_are_no_pictures(folder, find):
     (folder.root / 'JPEGImages').rmdir()
     found = find()
     assert list(found) == [('masks: place', 'warning')]
-    assert found['masks: place', 'warning'].found.startswith('45 masks lie below')
+    assert found['masks: place', 'warning'].found.startswith('45 masks below the picture folder')
     said = {one.check: one.found for one in folder.examine()}
     assert said['data as a training reads it'] == '45 pictures'

@@ -110,7 +110,7 @@ def test_a_mask_drawn_on_the_picture_before_it_was_turned(orientation):
     pair = ('p', turned(orientation), MaskFacts('m', size=(20, 40)))
     (found,) = check_orientation({'p': pair[1]}, [pair])
     assert (found.status, found.examples) == ('error', ('p',))
-    assert 'lie on their side' in found.found
+    assert '1 mask lying on the side' in found.found
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_turned_pictures_without_masks_are_counted(folder):
     exif[0x0112] = 6
     folder.write_picture('t00.jpg', exif=exif)
     found = next(one for one in folder.examine() if one.check == 'pictures: orientation')
-    assert (found.status, found.found) == ('ok', '1 are turned upright by their EXIF orientation')
+    assert (found.status, found.found) == ('ok', '1 turned upright by EXIF orientation')
 
 
 def test_the_same_pixels_under_several_names(folder):
@@ -193,7 +193,7 @@ def test_a_folder_without_pictures(folder, find):
 def test_pictures_of_no_list_are_mentioned(folder):
     folder.write_picture('extra.jpg', seed=500)
     found = next(one for one in folder.examine() if one.check == 'pictures')
-    assert (found.status, found.found.split('; ')[1]) == ('ok', '1 more there are in no list')
+    assert (found.status, found.found.split('; ')[1]) == ('ok', '1 more in no list')
 
 
 def test_facts_of_several_processes_are_those_of_one(folder):

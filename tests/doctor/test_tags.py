@@ -23,9 +23,9 @@ def test_unknown_tags_are_counted_and_the_nearest_class_is_named(folder, find):
     folder.tags['t06'] = ['cat', 'zebra']
     folder.write_texts()
     found = find()['tags: spelling', 'error']
-    assert found.found == '2 tags are no class'
+    assert found.found == '2 tags not among the 3 classes'
     assert found.examples[0] == "'kat' on 2 pictures (nearest known names: 'cat')"
-    assert found.examples[1].startswith("'zebra' on 1 pictures (known names: 'cat', 'dog', 'cow'")
+    assert found.examples[1].startswith("'zebra' on 1 picture (known names: 'cat', 'dog', 'cow'")
 
 
 def test_pictures_without_rows_and_rows_without_pictures(folder, find):
@@ -34,7 +34,7 @@ def test_pictures_without_rows_and_rows_without_pictures(folder, find):
     folder.write_texts()
     found = find()
     assert found['tags: missing rows', 'error'].examples == ('t00',)
-    assert found['tags: missing rows', 'error'].found == '1 of 45 pictures have no row'
+    assert found['tags: missing rows', 'error'].found == '1 of 45 pictures without a row'
     assert found['tags: rows without a picture', 'warning'].examples == (
         'far away',
         't00x (meant for t00?)',
@@ -153,7 +153,7 @@ def test_tags_in_two_spellings_without_a_list_of_classes(folder, find):
     folder.write_texts()
     (folder.root / 'classes.txt').unlink()
     found = find()['tags: spelling', 'warning']
-    assert found.examples == ("'Cat' (1 pictures) and 'cat' (14)",)
+    assert found.examples == ("'Cat' (1 picture) and 'cat' (14)",)
 
 
 def test_alike():
