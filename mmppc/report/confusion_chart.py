@@ -14,8 +14,8 @@ from mmppc.report.markup import DASH, element, join, number
 
 LEVELS = 24
 """Shades of the ramp."""
-SWITCH = 0.62
-"""Share from which on a cell's number takes the light colour."""
+SWITCHES = {'dark-ink': 11, 'light-ink': 16}
+"""Shades from which on a cell's number is black in the dark theme and white in the light one."""
 SHOWN = 0.005
 """Smallest share that is drawn."""
 _NUMBERS_UP_TO = 25
@@ -120,7 +120,7 @@ def _chart(label: str, classes: Sequence[str], shares: np.ndarray, cell: int) ->
                     f'{100 * share:.0f}',
                     x=number((column + 0.5) * cell),
                     y=number((row + 0.5) * cell),
-                    class_='on-dark' if levels[row, column] / LEVELS >= SWITCH else None,
+                    class_=_inks(int(levels[row, column])),
                 )
             )
     shapes.append(element('rect', class_='cursor', width=cell, height=cell, visibility='hidden'))
@@ -138,6 +138,11 @@ def _chart(label: str, classes: Sequence[str], shares: np.ndarray, cell: int) ->
             'Arrow keys move from cell to cell.'
         ),
     )
+
+
+def _inks(level: int) -> str | None:
+    """CSS classes of a cell's number."""
+    return ' '.join(name for name, first in SWITCHES.items() if level >= first) or None
 
 
 def _confused(row: int, classes: Sequence[str], counts: np.ndarray, shares: np.ndarray) -> Confused:

@@ -13,6 +13,7 @@ from mmppc.report.line_plot import Line, Mark, line_plot
 from mmppc.report.records import Scalars, Stage
 
 _SKIPPED = frozenset({'base_lr', 'time', 'data_time', 'memory'})
+_ORDER = ('loss', 'rate', 'other')
 _ROWS = 12
 _SMOOTHED_FROM = 8
 """Points below which a line is shown as it is."""
@@ -67,7 +68,7 @@ def training_curves(stage: Stage) -> TrainingCurves | None:
     }
     names = sorted(
         (name for name in series if _group(name) is not None),
-        key=lambda name: ('loss', 'rate', 'other').index(_group(name) or 'other'),
+        key=lambda name: (_ORDER.index(_group(name) or 'other'), name != 'loss'),
     )
     if not names:
         return None
