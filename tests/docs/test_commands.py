@@ -137,6 +137,9 @@ def scratch(tmp_path_factory):
             mask.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(drawn / f'SegmentationClass/{picture.stem}.png', mask)
     (own / 'tags.csv').write_text('\n'.join(rows) + '\n', encoding='utf-8')
+    names = [row.split(',')[0] for row in rows[1:]]
+    (own / 'train.txt').write_text('\n'.join(names[1:]), encoding='utf-8')
+    (own / 'val.txt').write_text(names[0], encoding='utf-8')
     shutil.rmtree(drawn)
     return folder
 
