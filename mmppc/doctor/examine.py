@@ -145,7 +145,11 @@ def _about_tags(contents: list[Contents]) -> list[Finding]:
             if one.classes is None or not one.pictures:
                 continue
             keys = list(one.pictures)
-            findings.append(check_untagged(one.part.of, content.table, keys))
+            findings.append(
+                check_untagged(
+                    one.part.of, content.table, keys, ignored=one.part.ignore_unknown_tags
+                )
+            )
             findings += check_counts(one.part.of, content.table, keys, learnt=one.is_learnt)
     return findings
 

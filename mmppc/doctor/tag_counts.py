@@ -13,11 +13,19 @@ RARE = 10
 """Training pictures; from fewer, a class is hardly learnt."""
 
 
-def check_untagged(of: str, table: TagTable, keys: Sequence[str]) -> Finding:
-    """Pictures whose row holds no class; arguments as of :func:`check_counts`."""
+def check_untagged(of: str, table: TagTable, keys: Sequence[str], *, ignored: bool) -> Finding:
+    """Pictures whose row holds no tag.
+
+    Args:
+        of: The part for the name of the question, e.g. ``' of train'``.
+        table: The tags.
+        keys: Its sample ids.
+        ignored: Whether a training passes over tags that are no class; else these have their own finding.
+    """
+    size = table.num_classes if ignored else len(table.names)
     check = f'tags: empty rows{of}'
     rows = [key for key in keys if key in table.rows]
-    empty = [key for key in rows if not table.rows[key][: table.num_classes].any()]
+    empty = [key for key in rows if not table.rows[key][:size].any()]
     if empty:
         return Finding(
             check,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmppc.doctor.tag_counts import RARE, check_counts
+from mmppc.doctor.tag_counts import RARE, check_counts, check_untagged
 from mmppc.doctor.tag_table import TagTable, read_tag_table
 from mmppc.doctor.unknown_tags import alike
 
@@ -160,3 +160,9 @@ def test_alike():
     assert alike({'cat': 50, 'cats': 1, 'dog': 50, 'cow': 50, 'dgo': 1}) == [('cats', 'cat')]
     assert alike({'cat': 50, 'car': 40, 'cow': 45}) == []
     assert alike({'horse': 30, 'hrose': 2, 'HORSE': 29}) == [('HORSE', 'horse'), ('hrose', 'horse')]
+
+
+def test_a_row_of_unknown_tags_is_not_empty_unless_they_are_passed_over():
+    table = TagTable(('cat', 'dgo'), 1, {'a': np.array([0, 1], np.float32)})
+    assert check_untagged('', table, ['a'], ignored=False).status == 'ok'
+    assert check_untagged('', table, ['a'], ignored=True).examples == ('a',)
