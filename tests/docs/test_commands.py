@@ -201,6 +201,8 @@ def test_blocks_run(page, started):
         masks = started / 'work_dirs/ppc_seam_toy/masks'
         assert len(list(masks.glob('*.png'))) == 8
         assert (started / 'work_dirs/deeplab-largefov_resnet38_toy/mask_metric_val.json').is_file()
+        assert (started / 'work_dirs/ppc_seam_toy/report.html').stat().st_size > 10_000
+        assert any((started / 'work_dirs/predicted').rglob('*.png'))
         return
     with working_in(started):
         for block in BLOCKS[page]:
