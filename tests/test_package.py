@@ -146,3 +146,24 @@ def test_version_is_the_same_everywhere():
     changelog = (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8')
     assert f'version: {mmppc.__version__}\n' in citation
     assert f'## {mmppc.__version__}' in changelog
+
+
+def test_an_installed_package_carries_configs_and_tools(tmp_path: Path) -> None:
+    build = [sys.executable, 'setup.py', '-q', 'build_py', '--build-lib', str(tmp_path / 'lib')]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    code = (
+        'from mmppc.utils.places import find_pipeline, project_folder\n'
+        'print(project_folder()); print(find_pipeline("ppc_seam_toy").is_file())\n'
+        'from mmppc.pipeline.definition import read_pipeline\n'
+        'print(len(read_pipeline(find_pipeline("ppc_seam_voc")).stages))'
+    )
+    environment = {**os.environ, 'PYTHONPATH': str(tmp_path / 'lib')}
+    found = subprocess.run(
+        [sys.executable, '-c', code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    inside = tmp_path / 'lib' / 'mmppc' / '.mim'
+    assert found.stdout.split() == [str(inside), 'True', '7'], found.stderr
+    assert (inside / 'tools' / 'train.py').is_file()
+    assert (tmp_path / 'lib' / 'mmppc' / 'report' / 'template' / 'page.html').is_file()
+    assert (tmp_path / 'lib' / 'mmppc_cli' / 'main.py').is_file()
