@@ -254,7 +254,8 @@ class PictureInferencer(BaseInferencer):
         window: list[Job] = []
         pending: deque[tuple[Job, Future[np.ndarray] | None]] = deque()
         index = -1
-        with WorkerPool(request.crf_workers if request.crf else 0) as pool:
+        workers = request.crf_workers if request.crf else 0
+        with WorkerPool(workers) as pool:
             for index, picture in enumerate(pictures):
                 job = self._open(picture, tags.of(index, picture), request, output)
                 if job is None:
@@ -263,7 +264,7 @@ class PictureInferencer(BaseInferencer):
                 if len(window) == size:
                     pending += self._predict(window, request, pool)
                     window = []
-                while len(pending) > 2 * request.crf_workers:
+                while len(pending) > 2 * workers:
                     yield self._close(*pending.popleft(), request, output)
             tags.check_all_used(index + 1)
             pending += self._predict(window, request, pool)
