@@ -13,9 +13,8 @@ import pytest
 
 from mmppc.report import write_report
 from mmppc.report.confusion_chart import LEVELS, SWITCHES
-from tests.report.work_folder import make_pipeline
+from tests.report.conftest import EVIL
 
-EVIL = '<script>alert("x")</script>'
 VOID_TAGS = {'meta', 'link', 'input', 'br', 'img'}
 
 
@@ -59,7 +58,7 @@ def read(path):
 
 
 def test_all_that_a_run_has(page):
-    text, content = read(page)
+    _, content = read(page)
     sections = [item['id'] for tag, item in content.tags if tag == 'section']
     assert sections == [
         'figures',
@@ -113,41 +112,6 @@ def test_it_needs_nothing_else(page):
     assert f"script-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none'")
     assert len(text) < 1_500_000
-
-
-@pytest.fixture(scope='module')
-def evil(tmp_path_factory):
-    """A run whose every name is an attack."""
-    root = tmp_path_factory.mktemp('evil')
-    classes = (
-        'background',
-        EVIL,
-        '"><img src=x onerror=alert(1)>',
-        "'; alert(1); '",
-        '</style>',
-        '{{ 7 * 7 }}',
-        '&amp;',
-    )
-    run = make_pipeline(root, classes)
-    record = json.loads((run / 'pipeline.json').read_text())
-    record.update(name=EVIL, config=f'/a/{EVIL}.py')
-    # Files of such names too.
-    split = root / 'data/ImageSets/Segmentation/val.txt'
-    old = split.read_text().split()[0]
-    new = 'a"><b onclick=x'
-    for path in (root / 'data').rglob(f'{old}.*'):
-        path.rename(path.with_name(new + path.suffix))
-    for path in run.rglob(f'{old}.*'):
-        path.rename(path.with_name(new + path.suffix))
-    split.write_text(split.read_text().replace(old, new))
-    (run / 'pipeline.json').write_text(json.dumps(record))
-    manifest = json.loads((run / 'final/manifest.json').read_text())
-    manifest.update(title=EVIL, state='running', command=[EVIL])
-    manifest['versions'][EVIL] = EVIL
-    (run / 'final/manifest.json').write_text(json.dumps(manifest))
-    (run / 'final/stage.log').write_text(EVIL)
-    (run / 'masks/manifest.json').write_text(EVIL)
-    return write_report(run, root / 'report.html', workers=0)
 
 
 def test_names_are_harmless(evil, page):
