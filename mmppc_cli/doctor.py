@@ -133,8 +133,12 @@ def main(args: argparse.Namespace) -> int:
     print(rendering.summary(totals))
     if args.json is not None:
         content = rendering.as_json(sections, totals, code)
-        with load_alone('storage/atomic.py').atomic_write(args.json, 'w') as file:
-            json.dump(content, file, indent=2, ensure_ascii=False)
+        try:
+            with load_alone('storage/atomic.py').atomic_write(args.json, 'w') as file:
+                json.dump(content, file, indent=2, ensure_ascii=False)
+        except OSError as error:
+            print(f'error: --json {args.json} cannot be written: {error}', file=sys.stderr)
+            return MISUSE
     return code
 
 
@@ -215,7 +219,10 @@ def _layout(args: argparse.Namespace) -> tuple[Layout, Path]:
 
     path = Path(args.config) if Path(args.config).is_file() else find_pipeline(args.config)
     options = parse_options(args.cfg_options)
-    cfg = Config.fromfile(str(path))
+    try:
+        cfg = Config.fromfile(str(path))
+    except Exception as error:  # a config is a program, which may raise anything
+        raise ValueError(f'{path}: not a config: {type(error).__name__}: {error}') from error
     if cfg.get('stages') is not None:
         cfg.merge_from_dict(options)
         work_dir = args.work_dir or Path('work_dirs') / path.stem

@@ -70,7 +70,7 @@ def describe_sizes(sizes: list[tuple[int, int]]) -> str:
     """Median and extremes of (H, W) sizes, as width x height.
 
     >>> describe_sizes([(375, 500), (375, 500), (500, 333)])
-    '500x375 in the middle, 500x333 .. 375x500 by area'
+    '500x375 in the middle, 333x500 .. 500x375 by area'
     """
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
     height, width = (int(median(size[axis] for size in sizes)) for axis in (0, 1))

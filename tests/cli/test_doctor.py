@@ -99,10 +99,13 @@ def test_warnings_and_errors_decide_the_exit_code(toy, tmp_path, capsys):
         (['--no-installation', '{toy}', '--tags', 'no.csv'], '--tags: no.csv not found'),
         (['--no-installation', '--config', 'no_such_config'], 'no_such_config'),
         (['--no-installation', '--config', 'ppc_seam_toy'], 'draws its own pictures'),
+        (['--no-installation', '--config', '{toy}/bad.py'], 'bad.py: not a config: SyntaxError'),
+        (['--no-installation', '{toy}', '--json', '{toy}/classes.txt/a.json'], 'cannot be written'),
         (['--no-installation', '--config', '{configs}/cam_toy.py', '--cfg-options', 'a'], "'a': expected"),
     ],
 )  # fmt: skip
 def test_misuse_ends_with_2_and_says_why(toy, capsys, arguments, message):
+    (toy / 'bad.py').write_text('model = dict(')
     texts = [text.format(toy=toy, configs=ROOT / 'configs') for text in arguments]
     try:
         code = main(['doctor', *texts])
