@@ -22,7 +22,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         prog='mmppc',
         description='Weakly supervised semantic segmentation: from pictures that only have tags to a model that draws '
         'masks.',
-        epilog='A first run on pictures drawn by code: mmppc run ppc_seam_toy. More about a subcommand: mmppc SUBCOMMAND --help.',
+        epilog='A first run on pictures drawn by code: mmppc run ppc_seam_toy. More about a subcommand: mmppc '
+        'SUBCOMMAND --help.',
     )
     subparsers = parser.add_subparsers(dest='command', metavar='SUBCOMMAND', required=True)
     for name, summary in COMMANDS.items():

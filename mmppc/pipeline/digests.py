@@ -28,14 +28,14 @@ def files_digest(files: Iterable[tuple[str, Path]]) -> str:
     return found.hexdigest()[:12]
 
 
-def folder_digest(folder: str | os.PathLike) -> str:
+def folder_digest(folder: Path) -> str:
     """Digest of the names and sizes of all files below a folder, hidden ones aside.
 
     Contents are not read: there may be tens of thousands of pictures. A file that was changed and kept its size is
     not noticed.
     """
     lines = []
-    for base, folders, names in os.walk(folder, followlinks=True):
+    for base, folders, names in os.walk(os.fspath(folder), followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith('.'))
         for name in sorted(names):
             if not name.startswith('.'):

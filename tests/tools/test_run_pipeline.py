@@ -112,7 +112,11 @@ def test_killed_at_any_moment_it_ends_with_the_same_figures(undisturbed, tmp_pat
             process.kill()
             process.wait()
     last = subprocess.run(
-        command_of(work, '--no-report'), cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST
+        command_of(work, '--no-report'),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
     )
     assert last.returncode == 0, last.stdout[-2000:] + last.stderr[-4000:]
     assert figures(work) == figures(calm)
