@@ -104,6 +104,8 @@ setup(
         'rich>=13',
         'prettytable>=3.9',
         'jinja2>=3.1',
+        'markupsafe>=2.1',
+        'matplotlib>=3.7',
     ],
     extras_require=extras,
     classifiers=[
