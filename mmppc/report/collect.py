@@ -63,7 +63,7 @@ def _pipeline(folder: Path, record: Mapping[str, Any], notes: Notes) -> Run:
         folder=folder,
         name=str(record.get('name') or folder.resolve().name),
         config=None if config is None else str(config),
-        seed=_integer(record.get('seed')),
+        seed=_seed(record.get('seed'), stages),
         data=data,
         stages=tuple(stages),
         threshold=_chosen(stages, notes),
@@ -194,6 +194,12 @@ def _figures(content: Any) -> tuple[Figure, ...]:
             )
         )
     return tuple(figures)
+
+
+def _seed(said: Any, stages: list[Stage]) -> int | None:
+    """The seed of everything random: the one of the record, else the one of all stages if it is one."""
+    seeds = {_integer(stage.details.get('seed')) for stage in stages if 'seed' in stage.details}
+    return _integer(said) if said is not None or len(seeds) != 1 else seeds.pop()
 
 
 def _chosen(stages: list[Stage], notes: Notes) -> Threshold | None:

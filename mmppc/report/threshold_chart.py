@@ -63,6 +63,8 @@ def threshold_chart(
         if place is not None and not np.isnan(curve.miou[place]):
             dots.append(Dot(curve.best, float(curve.miou[place]), style))
             best = f'best {curve.miou[place]:.2f} % at {curve.best:g}'
+            if place in (0, len(curve.thresholds) - 1) and len(curve.thresholds) > 2:
+                best += ', the end of the range: the best may lie beyond'
         keys.append(CurveKey(label, style, best))
         told.append(f'{label}: {best}')
     marks = []

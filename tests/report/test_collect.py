@@ -80,6 +80,13 @@ def test_stopped_or_running_is_told_by_the_lock(run_copy):
         assert collect(run_copy).stages[-1].state == 'running'
 
 
+def test_a_seed_that_the_record_leaves_to_the_configs(run_copy):
+    change(run_copy / 'pipeline.json', seed=None)
+    assert collect(run_copy).seed == 7
+    change(run_copy / 'cam/manifest.json', seed=8)
+    assert collect(run_copy).seed is None
+
+
 def test_a_stage_that_the_record_does_not_name_comes_last(run_copy):
     change(run_copy / 'pipeline.json', stages=[{'name': 'cam', 'title': 'x'}, 'masks', 'later'])
     run = collect(run_copy)
