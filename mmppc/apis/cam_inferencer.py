@@ -24,7 +24,17 @@ from mmppc.models.segmentors import CAMSegmentor
 from mmppc.refinement.masks import seed_labels
 from mmppc.storage.seeds import Seed
 from mmppc.utils.checkpoint import unwrap_model
-from mmppc.visualization.sheet import Legend, Panel, draw_sheet, heat_panel, mask_panel
+from mmppc.visualization.sheet import (
+    SIDE,
+    Legend,
+    Panel,
+    draw_sheet,
+    heat_panel,
+    mask_panel,
+    shrink_heat,
+    shrink_mask,
+    shrink_picture,
+)
 
 
 @dataclass(frozen=True)
@@ -150,15 +160,16 @@ class CAMInferencer(PictureInferencer):
     def draw(self, picture: np.ndarray, result: Mapping[str, Any]) -> np.ndarray:
         """The picture, the heat of each tag with a line along the threshold, and the mask, side by side."""
         threshold = result['threshold']
+        picture = shrink_picture(picture, SIDE)
         panels = [Panel('picture', picture)]
-        for name, heat in zip(result['tags'], result['cams']):
+        for name, cam in zip(result['tags'], result['cams']):
+            heat = shrink_heat(cam, SIDE)
             probability = result['tags'][name]
             title = name if probability is None else f'{name} {probability:.2f}'
             panels.append(heat_panel(title, picture, heat, threshold))
-        panels.append(mask_panel('mask', picture, result['mask'], self.palette))
-        shown = [
-            channel for channel in np.unique(result['mask']) if 0 < channel < len(self.classes)
-        ]
+        mask = shrink_mask(result['mask'], SIDE)
+        panels.append(mask_panel('mask', picture, mask, self.palette))
+        shown = [channel for channel in np.unique(mask) if 0 < channel < len(self.classes)]
         refined = '' if result['crf'] == 'none' else f'; CRF {result["crf"]}'
         source = result['threshold_source']
         note = f'{_about_tags(result)}; threshold {threshold:g} ({source}){refined}'
@@ -168,7 +179,7 @@ class CAMInferencer(PictureInferencer):
             classes=[(self.classes[channel], self.palette[channel]) for channel in shown],
             notes=[note],
         )
-        return draw_sheet(panels, legend)
+        return draw_sheet(panels, legend, side=SIDE)
 
     def _check_config(self, cfg: Any) -> None:
         check_kind(cfg, CAM, self.tta)

@@ -16,7 +16,15 @@ from mmppc.apis.picture_inferencer import Job, PictureInferencer, Request, Resul
 from mmppc.apis.picture_stream import Inputs, PictureStream
 from mmppc.functional.dense_crf import crf_from_probabilities, crf_preset, require_densecrf
 from mmppc.models.tta import LogitTTAModel
-from mmppc.visualization.sheet import Legend, Panel, draw_sheet, mask_panel
+from mmppc.visualization.sheet import (
+    SIDE,
+    Legend,
+    Panel,
+    draw_sheet,
+    mask_panel,
+    shrink_mask,
+    shrink_picture,
+)
 
 
 class SegInferencer(PictureInferencer):
@@ -96,14 +104,14 @@ class SegInferencer(PictureInferencer):
 
     def draw(self, picture: np.ndarray, result: Mapping[str, Any]) -> np.ndarray:
         """The picture and its mask, side by side."""
-        mask = result['mask']
+        picture, mask = shrink_picture(picture, SIDE), shrink_mask(result['mask'], SIDE)
         shown = [channel for channel in np.unique(mask) if 0 < channel < len(self.classes)]
         panels = [Panel('picture', picture), mask_panel('mask', picture, mask, self.palette)]
         notes = [] if shown else ['nothing but background']
         notes += [] if result['crf'] == 'none' else [f'CRF {result["crf"]}']
         classes = [(self.classes[channel], self.palette[channel]) for channel in shown]
         return draw_sheet(
-            panels, Legend(classes=classes, notes=['; '.join(notes)] if notes else [])
+            panels, Legend(classes=classes, notes=['; '.join(notes)] if notes else []), side=SIDE
         )
 
     def _check_config(self, cfg: Any) -> None:

@@ -26,7 +26,14 @@ from mmppc.models.segmentors import CAMSegmentor
 from mmppc.storage.pictures import read_picture
 from mmppc.utils.checkpoint import unwrap_model
 from mmppc.utils.network_config import picture_pipeline, prepare_picture, samples_of
-from mmppc.visualization.sheet import Legend, Panel, draw_sheet, heat_panel
+from mmppc.visualization.sheet import (
+    Legend,
+    Panel,
+    draw_sheet,
+    heat_panel,
+    shrink_heat,
+    shrink_picture,
+)
 
 
 @dataclass(frozen=True)
@@ -179,12 +186,13 @@ class CAMOverlayHook(Hook):
         given = 'gt_tags' in sample
         present = sample.gt_tags.label > 0.5 if given else scores[1:].amax(dim=(1, 2)) > 0
         threshold = float(network.test_cfg['threshold'])
-        panels = [Panel('picture', shown.picture)]
+        picture = shrink_picture(shown.picture, self.side)
+        panels = [Panel('picture', picture)]
         for channel in present.nonzero()[:, 0].tolist():
             title = f'{self.classes[channel + 1]} {probabilities[channel]:.2f}'
             # A network that has diverged is shown, not the reason for a training to end.
             heat = scores[channel + 1].float().nan_to_num().cpu().numpy()
-            panels.append(heat_panel(title, shown.picture, heat, threshold))
+            panels.append(heat_panel(title, picture, shrink_heat(heat, self.side), threshold))
         note = f'{shown.name}, iteration {step}, tags {"given" if given else "predicted"}'
         legend = Legend(heat=len(panels) > 1, threshold=threshold, notes=[note])
         return draw_sheet(panels, legend, side=self.side)

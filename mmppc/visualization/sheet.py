@@ -14,6 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmppc.visualization.overlay import TURBO, heat_colours, overlay, paint_mask
 
+SIDE = 400
+"""Longer side of a picture on a sheet, in pixels."""
+
 _MARGIN = 6
 _LINE = 20
 _BAR = (120, 12)
@@ -80,6 +83,39 @@ def mask_panel(
     return Panel(title, shown)
 
 
+def shrink_picture(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture (H, W, 3) uint8 whose longer side is at most ``side`` pixels; smaller ones as they are."""
+    size = _shrunk(picture, side)
+    if size is None:
+        return picture
+    resized = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
+    return np.array(resized)
+
+
+def shrink_heat(heat: np.ndarray, side: int) -> np.ndarray:
+    """A map (H, W) float as :func:`shrink_picture` shrinks its picture."""
+    size = _shrunk(heat, side)
+    if size is None:
+        return heat
+    smaller = Image.fromarray(np.asarray(heat, np.float32)).resize(size, Image.Resampling.BOX)
+    return np.array(smaller)
+
+
+def shrink_mask(mask: np.ndarray, side: int) -> np.ndarray:
+    """A mask (H, W) uint8 as :func:`shrink_picture` shrinks its picture; no class comes up that was not there."""
+    size = _shrunk(mask, side)
+    if size is None:
+        return mask
+    return np.array(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+
+
+def _shrunk(array: np.ndarray, side: int) -> tuple[int, int] | None:
+    """(width, height) of what is too large; None for what is not."""
+    height, width = array.shape[:2]
+    scale = side / max(height, width)
+    return None if scale >= 1 else (max(round(width * scale), 1), max(round(height * scale), 1))
+
+
 def edges(labels: np.ndarray, width: int = 1) -> np.ndarray:
     """Pixels (H, W) bool of labels (H, W) within ``width`` pixels of another label, inside the larger one's region."""
     found = np.zeros(labels.shape, bool)
@@ -94,7 +130,7 @@ def edges(labels: np.ndarray, width: int = 1) -> np.ndarray:
 
 
 def draw_sheet(
-    panels: Sequence[Panel], legend: Legend | None = None, *, side: int = 400
+    panels: Sequence[Panel], legend: Legend | None = None, *, side: int = SIDE
 ) -> np.ndarray:
     """Panels in rows, at about the shape of a screen, the legend below.
 

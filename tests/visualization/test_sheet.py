@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from mmppc.visualization.overlay import heat_colours, overlay
-from mmppc.visualization.sheet import Legend, Panel, draw_sheet, edges, heat_panel, mask_panel
+from mmppc.visualization.sheet import (
+    Legend,
+    Panel,
+    draw_sheet,
+    edges,
+    heat_panel,
+    mask_panel,
+    shrink_heat,
+    shrink_mask,
+    shrink_picture,
+)
 
 PALETTE = [[0, 0, 0], [200, 0, 0], [0, 0, 200]]
 WHITE = [255, 255, 255]
@@ -93,3 +103,16 @@ def test_wrong_panels_are_refused() -> None:
         draw_sheet([Panel('a', plain(1, 1, 1)), Panel('b', plain(1, 1, 1, width=9))])
     with pytest.raises(ValueError, match='side=3'):
         draw_sheet([Panel('a', plain(1, 1, 1))], side=3)
+
+
+def test_shrinking_keeps_what_is_small_and_the_classes() -> None:
+    picture = plain(7, 8, 9)
+    assert shrink_picture(picture, 100) is picture
+    assert shrink_picture(picture, 20).shape == (10, 20, 3)
+    assert (shrink_picture(picture, 20) == [7, 8, 9]).all()
+    heat = np.repeat(np.array([[0.0, 1.0, 0.5, 0.5]]), 2, axis=0)
+    assert shrink_heat(heat, 2).tolist() == [[0.5, 0.5]]
+    assert shrink_heat(heat, 4) is heat
+    mask = np.array([[0, 0, 0, 255, 255, 255]], np.uint8).repeat(6, axis=0)
+    assert shrink_mask(mask, 2).tolist() == [[0, 255]] * 2
+    assert set(np.unique(shrink_mask(mask, 4))) == {0, 255}
