@@ -67,7 +67,8 @@ def _problem_with(requirement: Requirement) -> str | None:
         if error.name is not None and error.name.split('.')[0] == name:
             return f'{name} is not installed'
         return f'{name} cannot be imported ({error})'
-    except (ImportError, AssertionError) as error:  # mmseg asserts the version of mmcv when it is imported
+    # mmseg asserts the version of mmcv when it is imported.
+    except (ImportError, AssertionError) as error:
         return f'{name} cannot be imported ({error})'
     found = str(getattr(module, '__version__', ''))
     if requirement.minimum and _numbers(found) < _numbers(requirement.minimum):
