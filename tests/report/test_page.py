@@ -272,3 +272,44 @@ def test_colours_can_be_read(theme):
         # Black or white, as the style says.
         white = level >= SWITCHES['light-ink'] if theme == 0 else level < SWITCHES['dark-ink']
         assert contrast(np.full(3, float(white)), cell) >= 4.5, level
+
+
+# Machado, Oliveira and Fernandes (2009), full severity, on linear RGB.
+VISION = {
+    'normal': np.eye(3),
+    'protanopia': [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    'deuteranopia': [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    'tritanopia': [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def seen_lab(colour, vision):
+    """CIE L*a*b* of a colour as it is seen."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(np.array(VISION[vision]) @ linear, 0, 1)
+    x, y, z = np.cbrt(np.maximum(TO_XYZ @ seen / [0.9505, 1, 1.089], 1e-3))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize('vision', VISION)
+@pytest.mark.parametrize('theme', [0, 1])
+def test_series_stay_apart_for_everybody(theme, vision):
+    found = colours()
+    seen = [seen_lab(found[f'c{k}'][theme], vision) for k in range(1, 7)]
+    distances = {
+        (i + 1, j + 1): np.linalg.norm(seen[i] - seen[j]) for i in range(6) for j in range(i)
+    }
+    assert min(distances.values()) > 18, min(distances, key=distances.get)
