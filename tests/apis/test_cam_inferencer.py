@@ -203,23 +203,30 @@ def test_a_pipeline_of_foreign_transforms(inferencer: CAMInferencer, tmp_path: P
     assert first['cams'].shape == (1, 40, 56)
 
 
-def test_crf_in_this_and_in_other_processes(inferencer: CAMInferencer, pictures: Path) -> None:
+def test_crf(inferencer: CAMInferencer, pictures: Path) -> None:
     pytest.importorskip('pydensecrf.densecrf')
     tags = ['square', 'circle']
     plain = inferencer(pictures, tags)
     here = inferencer(pictures, tags, crf='seed')
-    there = inferencer(pictures, tags, crf='seed', crf_workers=1)
     path = pictures / 'b.PNG'
     image = np.array(Image.open(path))
     expected = crf_from_labels(image, plain[1]['mask'], len(CLASSES), 'seed')
     assert (here[1]['mask'] == expected).all()
     assert (expected != plain[1]['mask']).any()
+    assert here[1]['crf'] == 'seed'
+    with pytest.raises(ValueError, match="CRF preset 'sed'"):
+        inferencer(pictures, tags, crf='sed')
+
+
+@pytest.mark.slow
+def test_crf_in_other_processes(inferencer: CAMInferencer, pictures: Path) -> None:
+    pytest.importorskip('pydensecrf.densecrf')
+    tags = ['square', 'circle']
+    here = inferencer(pictures, tags, crf='seed')
+    there = inferencer(pictures, tags, crf='seed', crf_workers=1)
     assert [item['sample_id'] for item in there] == [item['sample_id'] for item in here]
     for first, second in zip(here, there):
         assert (first['mask'] == second['mask']).all()
-        assert first['crf'] == second['crf'] == 'seed'
-    with pytest.raises(ValueError, match="CRF preset 'sed'"):
-        inferencer(pictures, tags, crf='sed')
 
 
 def test_files(inferencer: CAMInferencer, pictures: Path, tmp_path: Path) -> None:

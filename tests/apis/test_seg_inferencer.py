@@ -53,7 +53,7 @@ def test_augmentation_averages_logits(seg: Path) -> None:
     )
 
 
-@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize('workers', [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_crf(inferencer: SegInferencer, pictures: Path, workers: int) -> None:
     pytest.importorskip('pydensecrf.densecrf')
     path = pictures / 'b.PNG'
