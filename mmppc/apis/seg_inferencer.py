@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from mmseg.structures import SegDataSample
 
-from mmppc.apis.given_tags import GivenTags
+from mmppc.apis.given_tags import GivenTags, Tags
 from mmppc.apis.network_kind import SEGMENTATION, check_kind
 from mmppc.apis.output_folder import OutputFolder, Stored
 from mmppc.apis.picture_inferencer import Job, PictureInferencer, Request, Result
@@ -42,7 +42,7 @@ class SegInferencer(PictureInferencer):
     def iterate(  # type: ignore[override]
         self,
         inputs: Inputs | PictureStream,
-        tags: None = None,
+        tags: Tags = None,
         batch_size: int = 1,
         out_dir: str | os.PathLike = '',
         *,
