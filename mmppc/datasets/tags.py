@@ -90,7 +90,12 @@ def tag_names(path: str | os.PathLike) -> set[str]:
         rows = list(_read_voc_folder(file))
     elif file.suffix.lower() == '.csv':
         rows = list(_read_csv(file, None, ignore_unknown=True))
-        lists = re.match(r'"?image"?\s*[,;\t]\s*"?tags"?\s*$', read_text(file).splitlines()[0])
+        header = read_text(file).splitlines()[0]
+        lists = re.match(r'"?image"?\s*[,;\t]\s*"?tags"?\s*$', header)
+        if not lists:
+            sign = re.sub(r'"?image"?\s*', '', header)[0]
+            columns = next(csv.reader([header], delimiter=sign))[1:]
+            return {unicodedata.normalize('NFC', name.strip()) for name in columns}
         if lists and all(len(names) <= 1 for _, names, _ in rows):
             rows = [(key, ' '.join(names).split(), where) for key, names, where in rows]
     elif file.suffix.lower() == '.json':

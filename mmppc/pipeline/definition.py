@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ _STAGE_KEYS = {
     'do', 'title', 'config', 'of', 'split', 'options', 'seeds', 'threshold', 'tta', 'predictions', 'epochs',
     'min_iters', 'needs_truth',
 }  # fmt: skip
-_DATA_KEYS = {'root', 'pictures', 'masks', 'tags', 'classes', 'lists', 'toy'}
+_DATA_KEYS = {'root', 'pictures', 'masks', 'tags', 'classes', 'lists', 'toy', 'make_missing'}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Pipeline:
         name: The file's name without its suffix.
         path: The file.
         data: ``root``, and below it ``pictures``, ``masks``, ``tags``, ``classes``, ``lists``; ``toy``: what to draw
-            there.
+            there; ``make_missing``: see :func:`~mmppc.pipeline.own_data.find_data`.
         threshold_stages: Seeds' tests whose best threshold counts, the first one with truth.
         threshold_default: The threshold where there is no truth.
         stages: In order.
@@ -116,7 +116,10 @@ def read_pipeline(path: Path, options: Mapping[str, Any] | None = None) -> Pipel
     """
     if not path.is_file():
         raise FileNotFoundError(f'pipeline not found: {path}')
-    cfg = Config.fromfile(str(path))
+    try:
+        cfg = Config.fromfile(str(path))
+    except (SyntaxError, KeyError, TypeError) as error:
+        raise ValueError(f'{path}: not a config: {error}') from None
     if not cfg.get('stages'):
         raise ValueError(f'{path}: no stages, expected a pipeline as in configs/pipelines')
     names = list(cfg.stages)
@@ -137,7 +140,7 @@ def read_pipeline(path: Path, options: Mapping[str, Any] | None = None) -> Pipel
     stages: list[Stage] = []
     for name, settings in content['stages'].items():
         stages.append(_stage(path, name, settings, of_stage[name], stages))
-    threshold = content.get('threshold') or {}
+    threshold = _threshold(path, content.get('threshold') or {})
     unknown = sorted(set(content.get('data') or {}) - _DATA_KEYS)
     if unknown:
         raise ValueError(f'{path}: data: unknown {unknown}, expected some of {sorted(_DATA_KEYS)}')
@@ -145,13 +148,53 @@ def read_pipeline(path: Path, options: Mapping[str, Any] | None = None) -> Pipel
         name=path.stem,
         path=path,
         data=content.get('data') or {},
-        threshold_stages=tuple(threshold.get('stages', ())),
-        threshold_default=float(threshold.get('default', 0.26)),
+        threshold_stages=threshold[0],
+        threshold_default=threshold[1],
         stages=tuple(stages),
     )
     for name in pipeline.threshold_stages:
         pipeline.stage(name)
     return pipeline
+
+
+def _threshold(path: Path, settings: Any) -> tuple[tuple[str, ...], float]:
+    """Stages and default of the pipeline's threshold, checked."""
+    stages = settings.get('stages', ()) if isinstance(settings, Mapping) else None
+    if not isinstance(stages, (list, tuple)):
+        raise ValueError(
+            f'{path}: threshold: found {settings!r}, expected dict(stages=(NAME, ...), default=NUMBER)'
+        )
+    default = settings.get('default', 0.26)
+    # Of the thresholds that SeedMetric sweeps: it scores val at this one.
+    on_grid = _is_number(default) and 0 <= default < 0.595 and abs(default * 100 % 1 - 0.5) > 0.499
+    if not on_grid:
+        raise ValueError(
+            f'{path}: threshold.default: found {default!r}, expected one of 0.00, 0.01, ..., 0.59'
+        )
+    return tuple(stages), float(default)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    'title': (lambda value: isinstance(value, str), 'a text'),
+    'options': (lambda value: isinstance(value, Mapping), "a dict {'a.b': value}"),
+    'seeds': (lambda value: value is None or isinstance(value, str), 'a folder'),
+    'threshold': (
+        lambda value: value in (None, THRESHOLD) or (_is_number(value) and 0 <= value < 1),
+        f'a number in [0, 1) or {THRESHOLD!r}',
+    ),
+    'epochs': (
+        lambda value: value is None or (type(value) is int and value > 0),
+        'a number from 1',
+    ),
+    'min_iters': (lambda value: type(value) is int and value >= 0, 'a number from 0'),
+    'tta': (lambda value: isinstance(value, bool), 'True or False'),
+    'predictions': (lambda value: isinstance(value, bool), 'True or False'),
+    'needs_truth': (lambda value: isinstance(value, bool), 'True or False'),
+}
 
 
 def _stage(
@@ -165,11 +208,16 @@ def _stage(
     where = f'{path}: stages.{name}'
     if not re.fullmatch(r'[a-z]\w*', name) or name in ('data', 'replaced', 'threshold', 'stages'):
         raise ValueError(f'{where}: this name cannot be used, expected small letters, digits and _')
+    if not isinstance(settings, Mapping):
+        raise ValueError(f'{where}: found {settings!r}, expected a dict')
     unknown = sorted(set(settings) - _STAGE_KEYS)
     if unknown:
         raise ValueError(f'{where}: unknown {unknown}, expected some of {sorted(_STAGE_KEYS)}')
     if settings.get('do') not in KINDS:
         raise ValueError(f'{where}.do: found {settings.get("do")!r}, expected one of {KINDS}')
+    for key, (fits, expected) in _TYPES.items():
+        if key in settings and not fits(settings[key]):
+            raise ValueError(f'{where}.{key}: found {settings[key]!r}, expected {expected}')
     known = {stage.name: stage for stage in earlier}
     of = settings.get('of')
     if of is not None and (of not in known or known[of].do != 'train'):
@@ -245,7 +293,9 @@ def fill(node: Any, outputs: Mapping[str, Mapping[str, str]], threshold: float |
         return threshold
 
     def output(match: re.Match) -> str:
-        found = outputs.get(match[1], {}).get(match[2])
+        if match[1] not in outputs:  # no reference: part of a path
+            return match[0]
+        found = outputs[match[1]].get(match[2])
         if found is None:
             raise ValueError(f'{match[0]}: the stage {match[1]} has no {match[2]}')
         return found

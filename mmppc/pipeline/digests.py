@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,20 +27,16 @@ def files_digest(files: Iterable[tuple[str, Path]]) -> str:
     return found.hexdigest()[:12]
 
 
-def folder_digest(folder: Path) -> str:
-    """Digest of the names and sizes of all files below a folder, hidden ones aside.
+def sizes_digest(folder: Path, files: Iterable[str]) -> str:
+    """Digest of the names and sizes of some files below a folder.
 
     Contents are not read: there may be tens of thousands of pictures. A file that was changed and kept its size is
     not noticed.
     """
     lines = []
-    for base, folders, names in os.walk(os.fspath(folder), followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        for name in sorted(names):
-            if not name.startswith('.'):
-                path = Path(base, name)
-                size = path.stat().st_size if path.exists() else 'missing'
-                lines.append(f'{path.relative_to(folder).as_posix()} {size}')
+    for name in sorted(files):
+        path = folder / name
+        lines.append(f'{name} {path.stat().st_size if path.is_file() else "missing"}')
     return hashlib.sha256('\n'.join(lines).encode('utf-8', 'surrogatepass')).hexdigest()[:12]
 
 

@@ -14,8 +14,9 @@ from mmengine.config import Config
 from mmppc.pipeline.commands import stage_command
 from mmppc.pipeline.definition import Pipeline, fill
 from mmppc.pipeline.figures import stage_figures
-from mmppc.pipeline.manifest import read_manifest, versions, write_manifest
+from mmppc.pipeline.manifest import count_files, read_manifest, versions, write_manifest
 from mmppc.pipeline.plan import Step, Threshold, check_outputs, choose_threshold
+from mmppc.pipeline.stage_config import share_batch
 from mmppc.pipeline.stage_process import Stage as RunStage
 from mmppc.storage.atomic import atomic_write
 
@@ -60,7 +61,7 @@ def execute(
 ) -> dict[str, Any]:
     """Run one stage, or what is left of it; its manifest.
 
-    What a stale stage had made goes to ``replaced/<stage>``, in place of what was there.
+    What a stale stage had made goes to ``replaced/<stage>-<id>``, and comes back when it is asked for again.
 
     Args:
         pipeline: The pipeline.
@@ -76,19 +77,20 @@ def execute(
         ChildProcessError: The command failed.
         FileNotFoundError: It did not leave what it should.
     """
-    if step.state in ('stale', 'new') and step.folder.exists():
-        old = work_dir / REPLACED / step.stage.name
-        shutil.rmtree(old, ignore_errors=True)
-        old.parent.mkdir(parents=True, exist_ok=True)
-        step.folder.rename(old)
+    _make_room(step, work_dir)
     former = read_manifest(step.folder) or {}
+    if former.get('state') == 'finished' and step.state != 'resume':
+        return former  # it was made before, and replaced in between
     outputs = _outputs(steps, work_dir)
     threshold = _threshold(pipeline, steps, step)
     value = None if threshold is None else threshold.value
     cfg = fill(step.cfg.to_dict(), outputs, value)
+    content = Config(cfg)
+    if step.stage.do == 'train':
+        share_batch(content, gpus, step.stage.name)
     config = step.folder / 'config.py'
     with atomic_write(config, 'w') as file:
-        file.write(Config(cfg).pretty_text)
+        file.write(content.pretty_text)
     checkpoint = outputs.get(step.stage.of or '', {}).get('checkpoint')
     if step.stage.do == 'test' and checkpoint is None:
         raise FileNotFoundError(f'{step.stage.name}: {step.stage.of} has left no checkpoint')
@@ -126,18 +128,53 @@ def execute(
         'figures': [],
     }
     write_manifest(step.folder, manifest)
+    for partial in step.folder.rglob('.*.tmp'):  # of files that a kill left unfinished
+        partial.unlink(missing_ok=True)
     start = time.monotonic()
     run(step.stage.title, command, step.folder / 'stage.log', pass_fds=pass_fds)
+    outputs_now = check_outputs(step)
     finished = {
         **manifest,
         'state': 'finished',
         'finished': _now(),
         'seconds': round(time.monotonic() - start, 1),
-        'outputs': check_outputs(step),
+        'outputs': outputs_now,
+        'files': count_files(step.folder, outputs_now),
         'figures': stage_figures(step.folder, None if threshold is None else threshold.source),
     }
     write_manifest(step.folder, finished)
     return finished
+
+
+def _make_room(step: Step, work_dir: Path) -> None:
+    """Put aside what is in the stage's folder of another id, and take back what was made of this one before."""
+    if step.state not in ('stale', 'new'):
+        return
+    if step.folder.exists():
+        former = read_manifest(step.folder)
+        if former is not None:
+            _put_aside(step.folder, work_dir / REPLACED / f'{step.stage.name}-{former["id"]}')
+        else:
+            ours = ('config.py', '.')  # written before the manifest; hidden ones were not finished
+            others = sorted(
+                path.name for path in step.folder.iterdir() if not path.name.startswith(ours)
+            )
+            if others:
+                raise FileExistsError(
+                    f'{step.folder}: has {", ".join(others[:3])} and no manifest.json, so it was not made by this '
+                    'pipeline, whose stage goes there; choose another --work-dir, or move it away'
+                )
+    aside = work_dir / REPLACED / f'{step.stage.name}-{step.id}'
+    if read_manifest(aside) is not None:
+        shutil.rmtree(step.folder, ignore_errors=True)  # config.py at most
+        aside.rename(step.folder)
+
+
+def _put_aside(folder: Path, aside: Path) -> None:
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    if aside.exists():  # of the very same id: a copy that was put aside by hand
+        shutil.rmtree(aside)
+    folder.rename(aside)
 
 
 def as_finished(steps: list[Step], done: Step) -> list[Step]:
@@ -162,8 +199,8 @@ def _threshold(pipeline: Pipeline, steps: list[Step], step: Step) -> Threshold |
     """The threshold that goes into a stage, if one does."""
     if step.stage.takes_threshold():
         return choose_threshold(pipeline, steps, step.stage)
-    if isinstance(step.stage.threshold, float):
-        return Threshold(step.stage.threshold, 'given in the pipeline')
+    if isinstance(step.stage.threshold, (int, float)):
+        return Threshold(float(step.stage.threshold), 'given in the pipeline')
     return None
 
 

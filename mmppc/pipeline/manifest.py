@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmppc.storage.atomic import atomic_write
+from mmppc.utils.checkpoint import find_latest_checkpoint
 
 MANIFEST = 'manifest.json'
 
@@ -55,8 +56,22 @@ def versions() -> dict[str, str]:
 def stage_outputs(folder: Path) -> dict[str, str]:
     """What a stage leaves in its folder, as paths relative to it."""
     outputs = {name: name for name in ('seeds', 'masks', 'predictions') if (folder / name).is_dir()}
-    last = folder / 'last_checkpoint'
-    if last.is_file():
-        # MMEngine writes an absolute path; the folder may have been moved since.
-        outputs['checkpoint'] = Path(last.read_text(encoding='utf-8').strip()).name
+    # MMEngine's `last_checkpoint` is written after the checkpoint: a kill in between leaves the one before in it.
+    last = find_latest_checkpoint(folder)
+    if last is not None:
+        outputs['checkpoint'] = last.name
     return outputs
+
+
+def count_files(folder: Path, outputs: Mapping[str, str]) -> dict[str, int]:
+    """Files of each output, and of the reports beside them: fewer later on means that something was lost."""
+    counts = {name: _files(folder / path) for name, path in outputs.items()}
+    return {**counts, 'reports': sum(1 for _ in folder.glob('*_metric_*.json'))}
+
+
+def _files(path: Path) -> int:
+    if path.is_dir():
+        return sum(
+            1 for file in path.rglob('*') if file.is_file() and not file.name.startswith('.')
+        )
+    return int(path.is_file())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from mmppc.datasets.names import (
     examples,
     list_files,
     read_classes,
+    read_lines,
     sample_id,
 )
 from mmppc.datasets.tags import load_tags, tag_names
@@ -82,8 +83,9 @@ def find_data(
 ) -> DataFiles:
     """The data that a pipeline and the command line describe; what is missing is made in ``folder``.
 
-    A path of the command line is tried as it stands, then below the data folder. What neither names is looked for
-    where the pipeline's ``data`` says, and else:
+    A path of the command line is tried as it stands, then below the data folder; what it does not name is looked for
+    where the pipeline's ``data`` says. What is not there either is missing or, with ``make_missing`` in ``data``,
+    made:
 
     * pictures: all below the data folder;
     * classes: the background and the names that occur as tags, sorted;
@@ -92,15 +94,16 @@ def find_data(
       in the order of their names' digests, which does not change when pictures are added.
 
     Args:
-        settings: ``data`` of the pipeline: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``lists``;
-            ``toy``: arguments of :func:`~mmppc.datasets.toy.draw_toy_set`, to draw it in ``root``.
+        settings: ``data`` of the pipeline: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``lists``,
+            ``make_missing``; ``toy``: arguments of :func:`~mmppc.datasets.toy.draw_toy_set`, to draw it in ``root``.
         given: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``train_list``, ``val_list`` of the command
             line.
         folder: Where made lists and classes go.
 
     Raises:
         FileNotFoundError: A folder or file is missing.
-        ValueError: There are no pictures with tags, or nothing is left for training.
+        ValueError: There are no pictures with tags, nothing is left for training, no mask has the name of a picture, or
+            a picture is in both lists.
     """
     root = Path(given.get('root') or settings.get('root') or '.').resolve()
     if settings.get('toy') is not None and given.get('root') is None:
@@ -125,20 +128,70 @@ def find_data(
         for split in ('train', 'val')
         if (path := _listed(given, root, split, usual_lists.get(split))) is not None
     }
-    made: list[str] = []
     classes_file = place('classes', settings.get('classes'))
+    if not settings.get('make_missing'):
+        _check_all_there(root, settings, pictures, masks, classes_file, lists)
+    made: list[str] = []
     if classes_file is None and (settings.get('classes') is not None or 'train' not in lists):
+        names = [BACKGROUND, *_found_classes(tags)]
         classes_file = folder / 'classes.txt'
-        _write_lines(classes_file, [BACKGROUND, *_found_classes(tags)])
-        made.append('classes')
-    if 'train' not in lists:
-        names = _found_classes(tags) if classes_file is None else read_classes(classes_file)[1:]
-        splits = _split(pictures, tags, masks, names, given_val=lists.get('val'))
-        for split, members in splits.items():
+        _write_lines(classes_file, names)
+        made.append(f'classes ({", ".join(names)})')
+    if 'train' not in lists or ('val' not in lists and masks is not None):
+        tagged = load_tags(tags, _foreground(tags, classes_file)).keys()
+        members = _members(pictures, tags, tagged, leave_out=(masks, folder.parent))
+        for split, names in _split(pictures, members, masks, lists).items():
             lists[split] = folder / f'{split}.txt'
-            _write_lines(lists[split], members)
-            made.append(f'list of {split} ({len(members)} pictures)')
+            _write_lines(lists[split], names)
+            text = f'{len(names)} pictures; {len(members)} of {len(tagged)} with tags were found'
+            made.append(f'list of {split} ({text})')
+    _check_apart(lists)
     return DataFiles(root, pictures, masks, tags, classes_file, lists, tuple(made))
+
+
+def _check_all_there(
+    root: Path,
+    settings: Mapping[str, Any],
+    pictures: Path,
+    masks: Path | None,
+    classes_file: Path | None,
+    lists: Mapping[str, Path],
+) -> None:
+    """FileNotFoundError if something that the pipeline names is not there."""
+    usual = settings.get('lists') or {}
+    found = {
+        'pictures': pictures != root or settings.get('pictures') in (None, '.'),
+        'masks': masks is not None or settings.get('masks') is None,
+        'classes': classes_file is not None or settings.get('classes') is None,
+        **{f'lists.{split}': split in lists for split in usual},
+    }
+    for name, there in found.items():
+        if not there:
+            key, _, split = name.partition('.')
+            path = root / (usual[split] if split else settings[key])
+            hint = ''
+            if path.name == 'train_aug.txt':
+                hint = '; tools/dataset_converters/sbd_to_voc_aug.py makes it of SBD'
+            raise FileNotFoundError(f'data.{name}: {path} not found{hint}')
+
+
+def _foreground(tags: Path, classes_file: Path | None) -> tuple[str, ...]:
+    return tuple(_found_classes(tags)) if classes_file is None else read_classes(classes_file)[1:]
+
+
+def _check_apart(lists: Mapping[str, Path]) -> None:
+    """ValueError if a picture is in both lists."""
+    if len(lists) < 2:
+        return
+    train, val = (
+        {sample_id(line) for line in read_lines(lists[split])} for split in ('train', 'val')
+    )
+    both = sorted(train & val)
+    if both:
+        raise ValueError(
+            f'{lists["train"]} and {lists["val"]} share pictures: {examples(both)}; figures of val would be '
+            'of pictures that were trained on'
+        )
 
 
 def _given(path: Path | None, root: Path, name: str) -> Path | None:
@@ -164,56 +217,65 @@ def _listed(
 
 def _found_classes(tags: Path) -> list[str]:
     """The classes that occur as tags, sorted."""
-    names = sorted(tag_names(tags) - {BACKGROUND})
+    names = tag_names(tags)
+    if BACKGROUND in names:
+        raise ValueError(
+            f'{tags}: {BACKGROUND!r} is a tag, expected classes only: a picture that shows none has no tag'
+        )
     if not names:
         raise ValueError(f'{tags}: no picture has a tag, expected at least one class')
-    return list(check_classes([BACKGROUND, *names], str(tags))[1:])
+    return list(check_classes([BACKGROUND, *sorted(names)], str(tags))[1:])
 
 
-def _split(
-    pictures: Path,
-    tags: Path,
-    masks: Path | None,
-    names: tuple[str, ...] | list[str],
-    *,
-    given_val: Path | None,
-) -> dict[str, list[str]]:
-    """Pictures (paths below their folder) of each split that has to be made."""
+def _members(
+    pictures: Path, tags: Path, tagged: Collection[str], *, leave_out: Sequence[Path | None]
+) -> dict[str, str]:
+    """Pictures with tags: sample id -> path below their folder. What lies in certain folders below is left out."""
     files = list_files(pictures, PICTURE_SUFFIXES)
-    tagged = load_tags(tags, names)
-    # Masks may lie below the folder of the pictures.
-    inside = masks is not None and masks != pictures and pictures in masks.parents
-    prefix = f'{masks.relative_to(pictures).as_posix()}/' if inside and masks is not None else None
+    inside = [
+        f'{folder.relative_to(pictures).as_posix()}/'
+        for folder in leave_out
+        if folder is not None and pictures in folder.parents
+    ]
     members = {
         sample_id(key): paths[0]
         for key, paths in files.items()
-        if sample_id(key) in tagged and not (prefix and key.startswith(prefix))
+        if sample_id(key) in tagged and not any(key.startswith(prefix) for prefix in inside)
     }
     if not members:
         raise ValueError(
             f'{tags}: none of its {len(tagged)} pictures is below {pictures}, which has {len(files)}: the tags name '
             f'{examples(sorted(tagged))}, the folder has {examples(sorted(files))}'
         )
-    if given_val is not None:
-        listed = {
-            sample_id(line) for line in given_val.read_text(encoding='utf-8-sig').splitlines()
-        }
-        train = [path for key, path in members.items() if key not in listed]
-        splits = {'train': train}
-    elif masks is None:
-        splits = {'train': list(members.values())}
-    else:
+    return members
+
+
+def _split(
+    pictures: Path, members: Mapping[str, str], masks: Path | None, lists: Mapping[str, Path]
+) -> dict[str, list[str]]:
+    """Paths of the pictures of each split that has no list yet."""
+    listed = {
+        split: {sample_id(line) for line in read_lines(path)} for split, path in lists.items()
+    }
+    splits: dict[str, list[str]] = {}
+    taken = listed.get('val', set())
+    if 'val' not in lists and masks is not None:
+        free = [key for key in members if key not in listed.get('train', ())]
         with_mask = set(list_files(masks, ('.png',)))
-        val = [key for key in members if key in with_mask]
+        val = [key for key in free if key in with_mask]
+        if not any(key in with_mask for key in members):
+            raise ValueError(
+                f'{masks}: none of its {len(with_mask)} masks (PNG) has the name of a picture: the masks are '
+                f'{examples(sorted(with_mask))}, the pictures {examples(sorted(members))}'
+            )
         if len(val) == len(members):
             val = _held_out(val)
-        chosen = set(val)
-        splits = {
-            'train': [path for key, path in members.items() if key not in chosen],
-            'val': [members[key] for key in val],
-        }
-    if not splits['train']:
-        raise ValueError(f'{pictures}: no picture is left for training, all are for validation')
+        taken = set(val)
+        splits['val'] = [members[key] for key in val]
+    if 'train' not in lists:
+        splits['train'] = [path for key, path in members.items() if key not in taken]
+        if not splits['train']:
+            raise ValueError(f'{pictures}: no picture is left for training, all are for validation')
     return {split: paths for split, paths in splits.items() if paths}
 
 
@@ -222,7 +284,9 @@ def _held_out(keys: list[str]) -> list[str]:
     chosen = [
         key for key in keys if int(hashlib.sha256(key.encode()).hexdigest(), 16) % HELD_OUT == 0
     ]
-    return chosen or keys[:1] if len(keys) > 1 else []
+    if len(keys) < 2:
+        return []
+    return chosen if 0 < len(chosen) < len(keys) else keys[:1]
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:

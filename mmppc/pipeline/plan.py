@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from mmppc.datasets.names import PICTURE_SUFFIXES, list_files, read_lines, sample_id
 from mmppc.pipeline.definition import Pipeline, Stage
-from mmppc.pipeline.digests import changes, digest, files_digest, folder_digest, plain, summary
-from mmppc.pipeline.manifest import read_manifest, stage_outputs
+from mmppc.pipeline.digests import changes, digest, files_digest, plain, sizes_digest, summary
+from mmppc.pipeline.manifest import count_files, read_manifest, stage_outputs
 from mmppc.pipeline.own_data import DataFiles
 from mmppc.pipeline.stage_config import placeless, split_of, stage_config, what_matters
 
@@ -84,16 +85,16 @@ def make_plan(
         cfg = stage_config(stage, data, seed=seed, iters=iters)
         used = stage.references()
         if stage.takes_threshold():
-            used += tuple(name for name in pipeline.threshold_stages if name in ids)
+            used += _deciding(pipeline, steps, digests)
         lost = [name for name in used if name not in ids]
         if lost:
             raise ValueError(
                 f'{pipeline.path}: stages.{stage.name} takes what {", ".join(lost)} makes, which these data do not '
                 f'allow: they have the splits {", ".join(data.lists)}{"" if data.masks else " and no masks"}'
             )
-        places = {work_dir: 'work', data.root: 'data'}
+        places = _places(data, work_dir)
         settings = {
-            'config': placeless(plain(what_matters(stage, cfg)), places),
+            'config': placeless(plain(what_matters(stage, cfg, data.masks)), places),
             'do': stage.do,
             'split': split,
             'tta': stage.tta,
@@ -104,7 +105,7 @@ def make_plan(
         }
         made_from = dict(
             settings=settings,
-            data=digests.of(split, with_tags='tags' in _words(cfg)),
+            data=digests.of(stage, split, cfg),
             upstream={name: ids[name] for name in dict.fromkeys(used)},
         )
         folder = work_dir / stage.name
@@ -116,14 +117,23 @@ def make_plan(
     return steps
 
 
-def _words(cfg: Config) -> set[str]:
-    """Which kinds of data a config reads besides the pictures."""
-    datasets = [
-        cfg[name].dataset
-        for name in ('train_dataloader', 'test_dataloader')
-        if cfg.get(name) is not None
-    ]
-    return {'tags'} if any(item.get('tag_file') for item in datasets) else set()
+def _places(data: DataFiles, work_dir: Path) -> dict[Path, str]:
+    """Files and folders that may move without anything changing, the inner ones first."""
+    places = {path: f'list of {split}' for split, path in data.lists.items()}
+    places |= {data.tags: 'tags', data.pictures: 'pictures'}
+    for path, name in ((data.masks, 'masks'), (data.classes_file, 'classes')):
+        if path is not None:
+            places[path] = name
+    return {**places, work_dir: 'work', data.root: 'data'}
+
+
+def _deciding(pipeline: Pipeline, steps: list[Step], digests: _DataDigests) -> tuple[str, ...]:
+    """The test of seeds that chooses the threshold: the first one whose pictures have truth."""
+    for name in pipeline.threshold_stages:
+        for step in steps:
+            if step.stage.name == name and digests.has_truth(step.split):
+                return (name,)
+    return ()
 
 
 class _DataDigests:
@@ -131,31 +141,60 @@ class _DataDigests:
 
     def __init__(self, data: DataFiles) -> None:
         self._data = data
-        self._known: dict[str, str] = {}
+        self._known: dict[Any, Any] = {}
 
-    def of(self, split: str, *, with_tags: bool) -> dict[str, str]:
-        """What goes into a stage: lists of its split and of training, classes, pictures, masks, tags."""
+    def of(self, stage: Stage, split: str, cfg: Config) -> dict[str, str]:
+        """What goes into a stage: its list and pictures; classes, tags, saliency maps, true masks if it uses them."""
         data = self._data
-        found = {f'list of {split}': self._file(data.lists[split])}
-        found['pictures'] = self._folder(data.pictures)
+        found = {
+            f'list of {split}': self._file(data.lists[split]),
+            f'pictures of {split}': self._sizes(data.pictures, PICTURE_SUFFIXES, split),
+        }
         if data.classes_file is not None:
             found['classes'] = self._file(data.classes_file)
-        if data.masks is not None:
-            found['masks'] = self._folder(data.masks)
-        if with_tags:
-            found['tags'] = self._folder(data.tags) if data.tags.is_dir() else self._file(data.tags)
+        if data.masks is not None and stage.do != 'train':
+            found[f'masks of {split}'] = self._sizes(data.masks, ('.png',), split)
+        name = 'train_dataloader' if stage.do == 'train' else 'test_dataloader'
+        if cfg.get(name) is not None and cfg[name].dataset.get('tag_file'):
+            found['tags'] = self._tags()
+        saliency = cfg.get('saliency_dir')
+        if saliency is not None and stage.do == 'train' and Path(saliency).is_dir():
+            found['saliency maps'] = self._sizes(Path(saliency), ('.png',), split)
         return found
+
+    def has_truth(self, split: str) -> bool:
+        """Whether any picture of a split has a true mask."""
+        masks = self._data.masks
+        return masks is not None and bool(self._members(masks, ('.png',), split))
 
     def _file(self, path: Path) -> str:
         return self._once(path, lambda: files_digest([('', path)]))
 
-    def _folder(self, path: Path) -> str:
-        return self._once(path, lambda: folder_digest(path))
+    def _tags(self) -> str:
+        tags = self._data.tags
+        if tags.is_file():
+            return self._file(tags)
+        names = [path for paths in list_files(tags, ('.xml',)).values() for path in paths]
+        return self._once(tags, lambda: files_digest((name, tags / name) for name in names))
 
-    def _once(self, path: Path, make: Any) -> str:
-        if str(path) not in self._known:
-            self._known[str(path)] = make()
-        return self._known[str(path)]
+    def _sizes(self, folder: Path, suffixes: tuple[str, ...], split: str) -> str:
+        return self._once(
+            (folder, split), lambda: sizes_digest(folder, self._members(folder, suffixes, split))
+        )
+
+    def _members(self, folder: Path, suffixes: tuple[str, ...], split: str) -> list[str]:
+        """Files of the pictures of a split, below a folder."""
+        files = self._once((folder, suffixes), lambda: list_files(folder, suffixes))
+        names = self._once(
+            ('names', split),
+            lambda: {sample_id(line) for line in read_lines(self._data.lists[split])},
+        )
+        return [path for key, paths in files.items() if sample_id(key) in names for path in paths]
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
 
 def _state(
@@ -171,6 +210,10 @@ def _state(
     if changed:
         reasons.append(f'settings changed: {summary(changed)}')
     for key in sorted({*former['data'], *now['data']}):
+        what, _, split = key.partition(' of ')
+        listed = f'list of {split}'
+        if split and what != 'list' and former['data'].get(listed) != now['data'].get(listed):
+            continue  # another list has other pictures and masks
         if former['data'].get(key) != now['data'].get(key):
             reasons.append(f'the {key} changed')
     for name in sorted({*former['upstream'], *now['upstream']}):
@@ -181,21 +224,18 @@ def _state(
     if former['state'] != 'finished':
         return 'resume', f'interrupted after {former.get("attempts", 1)} start(s)'
     again = [name for name in now['upstream'] if states[name] != 'finished']
+    counts = former.get('files') or {}
+    there = count_files(folder, former.get('outputs') or {})
     lost = [
-        name
-        for name in (former.get('outputs') or {})
-        if not _exists(folder, former['outputs'][name])
+        f'{name} ({there.get(name, 0)} of {number})'
+        for name, number in counts.items()
+        if there.get(name, 0) < number
     ]
     if lost:
-        return 'resume', f'what it made is not there any more: {", ".join(lost)}'
+        return 'resume', f'what it made is not all there any more: {", ".join(lost)}'
     if again:
         return 'finished', f'done; {", ".join(again)} will be made again from the same'
     return 'finished', 'done'
-
-
-def _exists(folder: Path, output: str) -> bool:
-    path = folder / output
-    return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def check_outputs(step: Step) -> dict[str, str]:

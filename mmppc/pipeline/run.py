@@ -95,9 +95,8 @@ def run_pipeline(options: RunOptions, *, dry_run: bool = False) -> dict[str, dic
         pipeline, data, steps = prepare(options)
         chosen = chosen_steps(steps, options.first, options.last)
         for made in data.made:
-            console.print(
-                f'{made}: made from the folder and its tags, in {options.work_dir / "data"}'
-            )
+            place = options.work_dir / 'data'
+            console.print(f'made from the folder and its tags, in {place}: {made}', markup=False)
         if dry_run:
             console.print(describe_plan(steps, chosen).get_string(), markup=False)
             return _manifests(steps)

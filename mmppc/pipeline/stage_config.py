@@ -149,7 +149,7 @@ _ASIDE = ('timer', 'logger', 'checkpoint', 'visualization')
 """Hooks which change nothing of the result."""
 
 
-def what_matters(stage: Stage, cfg: Config) -> dict[str, Any]:
+def what_matters(stage: Stage, cfg: Config, true_masks: Path | None) -> dict[str, Any]:
     """The part of a stage's config that its result depends on.
 
     A training does not depend on how its network is tested, nor a test on how it was trained (that goes by the
@@ -169,6 +169,16 @@ def what_matters(stage: Stage, cfg: Config) -> dict[str, Any]:
     if 'default_hooks' in kept:
         hooks = kept['default_hooks'].items()
         kept['default_hooks'] = {key: value for key, value in hooks if key not in _ASIDE}
+    if 'mask_stage' in kept:
+        kept['mask_stage'] = {
+            key: value
+            for key, value in kept['mask_stage'].items()
+            if key not in ('workers', 'device')
+        }
+    if stage.do == 'train':
+        prefix = kept['train_dataloader'].get('dataset', {}).get('data_prefix', {})
+        if true_masks is not None and prefix.get('seg_map_path') == str(true_masks):
+            del prefix['seg_map_path']  # to measure with; nothing is trained on it
     if 'train_cfg' in kept:
         kept['train_cfg'].pop('val_interval', None)
     return kept
@@ -186,3 +196,20 @@ def placeless(node: Any, places: dict[Path, str]) -> Any:
             if node == text or node.startswith(f'{text}/'):
                 return f'<{name}>{node[len(text) :]}'
     return node
+
+
+def share_batch(cfg: Config, processes: int, where: str) -> None:
+    """Divide the batch of a training among processes, so that all together take the config's steps.
+
+    Raises:
+        ValueError: The batch cannot be divided.
+    """
+    loader = cfg.get('train_dataloader')
+    if processes == 1 or loader is None:
+        return
+    if loader.batch_size % processes:
+        raise ValueError(
+            f'{where}: a batch of {loader.batch_size} cannot be divided among {processes} processes; choose another '
+            '--gpus'
+        )
+    loader.batch_size //= processes

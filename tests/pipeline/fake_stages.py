@@ -1,8 +1,15 @@
 """Stands in for the tools: writes what each stage would, and fails where it is told to."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+
+
+def whole_checkpoint(path: Path) -> None:
+    """A file that counts as a whole checkpoint: torch writes zip files."""
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr('weights', path.stem)
 
 
 class FakeStages:
@@ -24,15 +31,16 @@ class FakeStages:
         arguments = arguments[place + 1 :]  # the config comes first
         work = Path(arguments[arguments.index('--work-dir') + 1])
         if script == 'train':
-            (work / 'iter_1.pth').write_text('half')
+            whole_checkpoint(work / 'iter_1.pth')
         if self.fail_at in (title, script):
             raise ChildProcessError(f'{title} was killed')
         getattr(self, script)(work, arguments)
         self.done.append(work.name)
 
     def train(self, work: Path, arguments: list[str]) -> None:
-        (work / 'iter_2.pth').write_text('weights')
-        (work / 'last_checkpoint').write_text('/elsewhere/iter_2.pth')
+        whole_checkpoint(work / 'iter_2.pth')
+        # A kill may leave the one before in it.
+        (work / 'last_checkpoint').write_text('/elsewhere/iter_1.pth')
 
     def test(self, work: Path, arguments: list[str]) -> None:
         from mmengine.config import Config

@@ -129,7 +129,7 @@ def test_an_interrupted_stage_goes_on_and_nothing_before_it_is_repeated(tmp_path
     manifests = run(options_of(tmp_path, data), stages)
     assert stages.done == ['segmentation', 'final']
     assert manifests['segmentation']['attempts'] == 2
-    assert (tmp_path / 'segmentation/iter_1.pth').read_text() == 'half'  # what it had stays
+    assert (tmp_path / 'segmentation/iter_1.pth').is_file()  # what it had stays
 
 
 def test_a_changed_setting_makes_its_stage_and_those_after_it_stale(tmp_path, data):
@@ -142,8 +142,16 @@ def test_a_changed_setting_makes_its_stage_and_those_after_it_stale(tmp_path, da
     stages = FakeStages()
     run(changed, stages)
     assert stages.done == ['segmentation', 'final']
-    assert (tmp_path / 'replaced/segmentation/manifest.json').is_file()
-    assert (tmp_path / 'replaced/final/predictions/a.png').is_file()
+    aside = sorted((tmp_path / 'replaced').iterdir())
+    assert [path.name.split('-')[0] for path in aside] == ['final', 'segmentation']
+    assert (aside[0] / 'predictions/a.png').is_file()
+    # Taken back, it costs nothing: what was put aside is what is asked for.
+    stages = FakeStages()
+    former = run(options_of(tmp_path, data), stages)
+    assert stages.done == []
+    assert former['segmentation']['state'] == 'finished'
+    assert set(states(options_of(tmp_path, data)).values()) == {'finished'}
+    assert set(states(changed).values()) == {'finished', 'stale'}
 
 
 def test_how_a_network_is_tested_does_not_touch_its_training(tmp_path, data):
@@ -173,10 +181,106 @@ def test_changed_data_are_noticed_and_named(tmp_path):
     assert 'the tags' not in reasons(options_of(tmp_path / 'work', data))['segmentation']
 
 
+def test_files_that_no_stage_uses_change_nothing(tmp_path):
+    data = draw_toy_set(tmp_path / 'toy', num_train=4, num_val=2, size=48)
+    run(options_of(tmp_path / 'work', data), FakeStages())
+    (data / 'JPEGImages/another.jpg').write_bytes(b'a picture in no list')
+    (data / 'SegmentationClass/another.png').write_bytes(b'its mask')
+    assert set(reasons(options_of(tmp_path / 'work', data)).values()) == {'done'}
+    # A true mask is there to measure with: trainings stand when it changes.
+    (data / 'SegmentationClass/train_00000.png').unlink()
+    found = reasons(options_of(tmp_path / 'work', data))
+    assert found['cam'] == 'done'
+    assert found['train_seeds'] == 'the masks of train changed'
+    assert found['val_seeds'] == 'train_seeds is another'
+
+
+def test_tags_in_xml_files_are_read_not_only_measured(tmp_path):
+    data = draw_toy_set(tmp_path / 'toy', num_train=4, num_val=2, size=48)
+    classes = (data / 'classes.txt').read_text().split()
+    text = '<annotation><object><name>{}</name></object></annotation>'
+    (data / 'Annotations').mkdir()
+    for path in (data / 'JPEGImages').glob('*.jpg'):
+        (data / f'Annotations/{path.stem}.xml').write_text(text.format(classes[1]))
+    options = options_of(tmp_path / 'work', data)
+    options.data['tags'] = Path('Annotations')
+    run(options, FakeStages())
+    same_size = next(name for name in classes[2:] if len(name) == len(classes[1]))
+    (data / 'Annotations/train_00000.xml').write_text(text.format(same_size))
+    assert reasons(options)['cam'] == 'the tags changed'
+
+
+def test_a_folder_of_the_user_is_never_taken_for_a_stage(tmp_path, data):
+    (tmp_path / 'masks').mkdir()
+    (tmp_path / 'masks/mine.png').write_text('mine')
+    with pytest.raises(FileExistsError, match=r'masks: has mine.png and no manifest.json'):
+        run(options_of(tmp_path, data), FakeStages())
+    assert (tmp_path / 'masks/mine.png').read_text() == 'mine'
+
+
+def test_pictures_of_both_lists_are_refused(tmp_path, data):
+    options = options_of(tmp_path, data)
+    options.data['val_list'] = Path('ImageSets/Segmentation/train.txt')
+    with pytest.raises(ValueError, match=r'share pictures: 6 .first'):
+        prepare(options)
+
+
+def test_data_that_a_pipeline_names_are_not_guessed(tmp_path, data):
+    options = options_of(tmp_path, data, options={'data.lists.train': 'trian.txt'})
+    with pytest.raises(FileNotFoundError, match=r'data.lists.train: .*trian.txt not found'):
+        prepare(options)
+
+
+def own_folder(folder: Path, data: Path, masks: str | None) -> Path:
+    """Two pictures and their tags; masks of names that start with ``masks``."""
+    folder.mkdir()
+    for name in ('train_00000', 'train_00001'):
+        (folder / f'{name}.jpg').write_bytes((data / f'JPEGImages/{name}.jpg').read_bytes())
+        if masks is not None:
+            (folder / 'truth').mkdir(exist_ok=True)
+            mask = (data / f'SegmentationClass/{name}.png').read_bytes()
+            (folder / f'truth/{masks}{name}.png').write_bytes(mask)
+    (folder / 'tags.csv').write_text('image,tags\ntrain_00000,dog\ntrain_00001,\n')
+    return folder
+
+
+def test_masks_of_other_names_are_refused(tmp_path, data):
+    options = options_of(
+        tmp_path / 'work', own_folder(tmp_path / 'a', data, 'm_'), 'ppc_seam_laptop'
+    )
+    options.data['masks'] = Path('truth')
+    with pytest.raises(ValueError, match=r'none of its 2 masks .* has the name of a picture'):
+        prepare(options)
+
+
+def test_where_all_pictures_have_a_mask_one_stays_for_training(tmp_path, data):
+    options = options_of(tmp_path / 'work', own_folder(tmp_path / 'a', data, ''), 'ppc_seam_laptop')
+    options.data['masks'] = Path('truth')
+    found = prepare(options)[1]
+    assert {split: len(path.read_text().split()) for split, path in found.lists.items()} == {
+        'train': 1, 'val': 1,
+    }  # fmt: skip
+
+
+def test_a_work_folder_below_the_pictures_does_not_make_them_others(tmp_path, data):
+    folder = own_folder(tmp_path / 'a', data, None)
+    options = options_of(folder / 'work', folder, 'ppc_seam_laptop')
+
+    class Drawing(FakeStages):
+        def make_masks(self, work, arguments):
+            super().make_masks(work, arguments)
+            (work / 'masks' / 'train_00000.png').write_text('mask')
+
+    run(options, Drawing())
+    assert set(reasons(options).values()) == {'done'}
+
+
 def test_a_lost_output_is_made_again(tmp_path, data):
     run(options_of(tmp_path, data), FakeStages())
     (tmp_path / 'train_seeds/seeds/a.npz').unlink()
-    assert states(options_of(tmp_path, data))['train_seeds'] == 'resume'
+    assert reasons(options_of(tmp_path, data))['train_seeds'].endswith(
+        'not all there any more: seeds (0 of 1)'
+    )
     stages = FakeStages()
     run(options_of(tmp_path, data), stages)
     assert stages.done == ['train_seeds']  # the same in, the same out: what follows stands
@@ -199,17 +303,23 @@ def test_a_part_of_the_stages(tmp_path, data):
 
 def test_torchrun_for_several_processes(tmp_path, data):
     stages = FakeStages()
-    run(options_of(tmp_path, data, gpus=3), stages)
+    with pytest.raises(ValueError, match='cam: a batch of 16 cannot be divided among 3 processes'):
+        run(options_of(tmp_path, data, gpus=3), stages)
+    run(options_of(tmp_path, data, gpus=4), stages)
+    # All together take the steps that the config says, so that one process or four is the same run.
+    config = Config.fromfile(str(tmp_path / 'cam/config.py'))
+    assert config.train_dataloader.batch_size == 4
+    assert set(states(options_of(tmp_path, data)).values()) == {'finished'}
     for command in stages.commands:
         several = 'make_masks' not in ' '.join(command)
-        assert ('--nproc_per_node=3' in command) == several
+        assert ('--nproc_per_node=4' in command) == several
         assert (command[-2:] == ['--launcher', 'pytorch']) == several
 
 
 def test_a_stage_that_leaves_nothing_is_an_error(tmp_path, data):
     class Lazy(FakeStages):
         def train(self, work, arguments):
-            pass
+            (work / 'iter_1.pth').unlink()
 
     with pytest.raises(
         FileNotFoundError, match='cam: the command ended well and left no checkpoint'
@@ -310,6 +420,10 @@ def test_every_pipeline_is_well_formed(path):
         ("dict(a=dict(do='train', config='c.py', options=dict(x='{b.seeds}')))", r'reference \{b.seeds\}'),
         ("dict(A=dict(do='train', config='c.py'))", 'this name cannot be used'),
         ("dict(a=dict(do='train', config='c.py', split='tra'))", r"split: found \['tra'\]"),
+        ("dict(a=dict(do='train', config='c.py', epochs='two'))", "epochs: found 'two', expected a number"),
+        ("dict(a=5)", 'stages.a: found 5, expected a dict'),
+        ("dict(a=dict(do='train', config='c.py', options=3))", 'options: found 3'),
+        ("dict(a=", 'not a config'),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_pipeline_is_said(tmp_path, stages, message):
@@ -317,6 +431,12 @@ def test_what_is_wrong_with_a_pipeline_is_said(tmp_path, stages, message):
     (tmp_path / 'p.py').write_text(f'stages = {stages}\n')
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         read_pipeline(tmp_path / 'p.py')
+
+
+@pytest.mark.parametrize('value', [1.5, 0.7, 0.265, 'abc', True])
+def test_a_default_threshold_is_one_of_those_that_are_swept(value):
+    with pytest.raises(ValueError, match=r'threshold.default: found .* expected one of 0.00'):
+        read_pipeline(find_pipeline('ppc_seam_toy'), {'threshold.default': value})
 
 
 def test_options_that_go_nowhere_are_refused():
