@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 
 from mmppc.apis.cam_inferencer import CAMInferencer
-from mmppc.apis.network_kind import CAM, network_kind
+from mmppc.apis.network_kind import AFFINITY, CAM, network_kind
 from mmppc.apis.seg_inferencer import SegInferencer
 from mmppc.apis.thresholds import Threshold, best_threshold
 from mmppc.utils.checkpoint import find_latest_checkpoint
@@ -46,7 +46,7 @@ def find_network(
 
     Args:
         path: A config file; the work folder of a training; the work folder of a pipeline, of which the last trained
-            stage counts; or the folder of one of its stages.
+            stage counts whose network takes pictures; or the folder of one of its stages.
         checkpoint: Weights, in place of the last ones of the folder.
         stage: Of a pipeline: which trained stage.
 
@@ -113,7 +113,16 @@ def _of_pipeline(folder: Path, checkpoint: Path | None, stage: str | None) -> Tr
         raise FileNotFoundError(
             f'{folder}: stage {stage!r} has no trained network, expected one of {", ".join(trained)}'
         )
-    return _of_stage(folder / (stage or trained[-1]), checkpoint)
+    return _of_stage(folder / (stage or _last_of_pictures(folder, trained)), checkpoint)
+
+
+def _last_of_pictures(folder: Path, trained: Sequence[str]) -> str:
+    """The last of the trained stages whose network takes a picture alone; if there is none, the last."""
+    for name in reversed(trained):
+        config = folder / name / 'config.py'
+        if config.is_file() and network_kind(Config.fromfile(str(config))) != AFFINITY:
+            return name
+    return trained[-1]
 
 
 def _trained(manifest: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmppc.apis import CAMInferencer, SegInferencer, find_network, open_network
 from mmppc.apis.thresholds import Threshold
@@ -82,6 +83,18 @@ def test_a_pipeline_that_has_not_come_so_far(pipeline: Path) -> None:
         FileNotFoundError, match='no stage of this pipeline has finished its training'
     ):
         find_network(pipeline)
+
+
+def test_a_network_that_improves_seeds_is_passed_over(pipeline: Path) -> None:
+    write_json(pipeline / 'pipeline.json', dict(stages=['cam', 'masks', 'b_seg', 'affinity']))
+    save_network(pipeline / 'affinity', cam_config(), 'config')
+    make_stage(pipeline / 'affinity', 'train', outputs=dict(checkpoint='iter_8.pth'))
+    assert find_network(pipeline).config == pipeline / 'affinity' / 'config.py'
+    walking = Config(dict(model=dict(type='AffinitySegmentor')))
+    walking.dump(str(pipeline / 'affinity' / 'config.py'))
+    assert find_network(pipeline).config == pipeline / 'b_seg' / 'config.py'
+    with pytest.raises(ValueError, match='it walks over seeds'):
+        open_network(pipeline, stage='affinity')
 
 
 def test_the_work_folder_of_a_training(tmp_path: Path) -> None:
