@@ -40,6 +40,8 @@ LIBRARIES = (
     ('rich', '13', 'rich'),
     ('prettytable', '3.9', 'prettytable'),
     ('jinja2', '3.1', 'jinja2'),
+    ('markupsafe', '2.1', 'markupsafe'),
+    ('matplotlib', '3.7', 'matplotlib'),
 )
 SHOWN_LIBRARIES = ('torch', 'torchvision', 'numpy', 'mmengine', 'mmcv', 'mmseg')
 """What gets a row of its own where nothing is wrong with it."""
