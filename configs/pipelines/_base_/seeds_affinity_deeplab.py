@@ -1,17 +1,7 @@
 # CAM network, its seeds, masks by a random walk over learned affinities, DeepLab on them. Configs and data are
 # named by the file that inherits.
-threshold = dict(stages=('train_seeds', 'val_seeds'), default=0.26)
+_base_ = ['./seeds.py']
 stages = dict(
-    cam=dict(do='train', title='train the CAM network'),
-    train_seeds=dict(do='test', of='cam', title='seeds of train', split='train'),
-    val_seeds=dict(
-        do='test',
-        of='cam',
-        title='seeds of val',
-        split='val',
-        needs_truth=True,
-        options={'test_evaluator.0.threshold': '{threshold}'},
-    ),
     affinity=dict(
         do='train',
         title='train the affinities',
