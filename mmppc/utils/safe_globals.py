@@ -1,6 +1,7 @@
 """What a checkpoint written by MMEngine may refer to, besides tensors."""
 
 import collections
+import importlib
 import io
 import pickle
 from collections.abc import Callable
@@ -36,8 +37,9 @@ def mmengine_globals() -> list[Any]:
 
     NumPy's are there under the names of NumPy 1 and 2, so that a checkpoint moves between them.
     """
-    core = np._core if hasattr(np, '_core') else np.core  # type: ignore[attr-defined]
-    multiarray = core.multiarray
+    # NumPy 1.26 has a package `_core` too, which is nearly empty.
+    first = 'numpy.core' if np.__version__.startswith('1.') else 'numpy._core'
+    multiarray = importlib.import_module(f'{first}.multiarray')
     allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype, slice]
     allowed += sorted({type(np.dtype(code)) for code in _DTYPES}, key=lambda kind: kind.__name__)
     allowed.append(_alias(_statistic, 'builtins', 'getattr'))

@@ -457,7 +457,9 @@ class TestPrecision:
         features, cams, tags, keys = random_batch(seed=40, num=4, height=8, width=8)
         half = [f.detach().to(dtype).requires_grad_() for f in features]
         cams = [c.to(dtype) for c in cams]
-        with torch.autocast('cpu', dtype):
+        # On the CPU there is no autocast to float16 before PyTorch 2.3.
+        old = tuple(int(part) for part in torch.__version__.split('.')[:2]) < (2, 3)
+        with torch.autocast('cpu', torch.bfloat16 if old else dtype):
             losses = pixel_prototype_contrast(half, cams, tags, preset=preset, **keys)
         single = [h.detach().float().requires_grad_() for h in half]
         expected = pixel_prototype_contrast(

@@ -96,7 +96,7 @@ def train(folder, *, loading=0, **hook):
         'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.1}},
         'custom_hooks': [
             {
-                'type': ConfidentLabelHook,
+                'type': 'ConfidentLabelHook',
                 'seed_dir': str(folder / 'seeds'),
                 'label_dir': str(folder / 'labels'),
                 'kind': 'irn',
