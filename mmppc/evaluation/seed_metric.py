@@ -18,9 +18,11 @@ from mmppc.evaluation.report_files import write_report
 from mmppc.functional.sweep import (
     IGNORED,
     THRESHOLDS,
+    ForegroundRates,
     SweepHistogram,
     check_thresholds,
     confusion_iou,
+    foreground_rates,
     mean_iou,
     sweep_confusion,
     sweep_histogram,
@@ -39,8 +41,8 @@ class SeedMetric(BaseMetric):
 
     Results, in percent: ``seed/mIoU`` at the best threshold of this very split, ``seed/threshold``,
     ``seed/split``, ``seed/mIoU@<threshold>`` at the given one, ``seed/IoU/<class>`` (at the best),
-    ``seed/fg_recall`` and ``seed/bg_false_positives`` (at the best; see :func:`foreground_rates`),
-    ``seed/pictures`` and ``seed/skipped``.
+    ``seed/fg_recall`` and ``seed/bg_false_positives`` (at the best; see
+    :class:`~mmppc.functional.sweep.ForegroundRates`), ``seed/pictures`` and ``seed/skipped``.
 
     Args:
         split: Name of the split the pictures come from; every figure is reported with it, since the
@@ -50,9 +52,11 @@ class SeedMetric(BaseMetric):
         ignore_index: Truth of pixels that do not count.
         absent: A class that neither truth nor prediction holds is ``'nan'``: left out of the mean,
             as in mmseg's ``IoUMetric``; or ``'zero'``: counted as 0, as published.
-        out_dir: Folder for ``seed_metric_<split>.json`` and ``.csv`` (the mIoU and IoU at every
-            threshold); None not to write them. The JSON file also holds the ``confusion`` matrix (pixels,
-            [truth][predicted]) at the best threshold, and in ``given_threshold`` that at the given one.
+        out_dir: Folder for ``seed_metric_<split>.json`` and ``.csv``; None not to write them. The CSV has a line a
+            threshold: mIoU, the IoU of each class, ``fg_recall``, ``bg_false_positives``, and for each
+            foreground class ``recall/<class>`` and ``false_positives/<class>``, in percent. The JSON file
+            has the same at the best threshold, with the ``confusion`` matrix (pixels, [truth][predicted]), and in
+            ``given_threshold`` at the given one.
         conditions: How the scores were made (scales, flip, ...), copied into the JSON file.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: Replaces ``seed`` in the names of the results.
@@ -146,38 +150,43 @@ class SeedMetric(BaseMetric):
             return {'split': self.split, **counts}
         confusion = sweep_confusion(scored)
         iou = confusion_iou(confusion, absent=self.absent)
+        rates = foreground_rates(confusion)
         miou = mean_iou(iou)
         best = int(np.nanargmax(miou)) if not np.isnan(miou).all() else 0
-        report = {**self._report(confusion, iou, miou, best), **counts}
-        self._log_table(report)
-        if self.out_dir is not None:
-            self._write(report, iou, miou)
-        return self._flatten(report)
-
-    def _report(
-        self, confusion: np.ndarray, iou: np.ndarray, miou: np.ndarray, best: int
-    ) -> dict[str, Any]:
-        names = self.dataset_meta['classes']
-        recall, false_positives = foreground_rates(confusion[best])
         report = {
             'split': self.split,
             'best_threshold': float(self.thresholds[best]),
             'best_threshold_chosen_on': self.split,
-            'mIoU': _percent(miou[best]),
-            'IoU': {name: _percent(value) for name, value in zip(names, iou[best])},
-            'fg_recall': _percent(recall),
-            'bg_false_positives': _percent(false_positives),
-            'confusion': confusion[best].tolist(),
+            **self._figures(confusion, iou, rates, best),
         }
         if self.threshold is not None:
             given = int(np.abs(self.thresholds - self.threshold).argmin())
             report['given_threshold'] = {
                 'threshold': self.threshold,
-                'mIoU': _percent(miou[given]),
-                'IoU': {name: _percent(value) for name, value in zip(names, iou[given])},
-                'confusion': confusion[given].tolist(),
+                **self._figures(confusion, iou, rates, given),
             }
-        return report
+        report.update(counts)
+        self._log_table(report)
+        if self.out_dir is not None:
+            self._write(report, iou, rates)
+        return self._flatten(report)
+
+    def _figures(
+        self, confusion: np.ndarray, iou: np.ndarray, rates: ForegroundRates, place: int
+    ) -> dict[str, Any]:
+        """What a report says about the threshold at ``place``."""
+        names = self.dataset_meta['classes']
+        return {
+            'mIoU': _percent(float(mean_iou(iou[place]))),
+            'IoU': dict(zip(names, map(_percent, iou[place]))),
+            'fg_recall': _percent(rates.recall[place]),
+            'bg_false_positives': _percent(rates.false_positives[place]),
+            'recall': dict(zip(names[1:], map(_percent, rates.class_recall[place]))),
+            'false_positives': dict(
+                zip(names[1:], map(_percent, rates.class_false_positives[place]))
+            ),
+            'confusion': confusion[place].tolist(),
+        }
 
     def _flatten(self, report: dict[str, Any]) -> dict[str, Any]:
         missing = float('nan')
@@ -192,11 +201,19 @@ class SeedMetric(BaseMetric):
     def _log_table(self, report: dict[str, Any]) -> None:
         table = PrettyTable()
         table.add_column('Class', list(report['IoU']))
-        columns = {f'IoU at {report["best_threshold"]:g} (best)': report['IoU']}
+        points = {f'{report["best_threshold"]:g} (best)': report}
         if 'given_threshold' in report:
-            columns[f'IoU at {self.threshold:g}'] = report['given_threshold']['IoU']
-        for title, values in columns.items():
-            table.add_column(title, ['-' if value is None else value for value in values.values()])
+            points[f'{self.threshold:g}'] = report['given_threshold']
+        for title, point in points.items():
+            for name, key in (
+                ('IoU', 'IoU'),
+                ('recall', 'recall'),
+                ('false positives', 'false_positives'),
+            ):
+                values = [point[key].get(label) for label in report['IoU']]
+                table.add_column(
+                    f'{name} at {title}', ['-' if value is None else value for value in values]
+                )
         skipped = f', {report["skipped"]} without truth skipped' if report['skipped'] else ''
         print_log(
             f'seeds of {self.split!r}, {report["pictures"]} pictures{skipped}: mIoU {report["mIoU"]} '
@@ -204,31 +221,28 @@ class SeedMetric(BaseMetric):
             logger=MMLogger.get_current_instance(),
         )
 
-    def _write(self, report: dict[str, Any], iou: np.ndarray, miou: np.ndarray) -> None:
+    def _write(self, report: dict[str, Any], iou: np.ndarray, rates: ForegroundRates) -> None:
         assert self.out_dir is not None
+        names = self.dataset_meta['classes']
+        # Readers find the classes' IoU right behind the mIoU; new columns go to the end.
+        header = [
+            *('threshold', 'mIoU', *names, 'fg_recall', 'bg_false_positives'),
+            *(f'recall/{name}' for name in names[1:]),
+            *(f'false_positives/{name}' for name in names[1:]),
+        ]
+        table = np.column_stack(
+            [
+                *(mean_iou(iou), iou, rates.recall, rates.false_positives),
+                *(rates.class_recall, rates.class_false_positives),
+            ]
+        )
         with atomic_write(self.out_dir / f'seed_metric_{self.split}.csv', 'w') as file:
             writer = csv.writer(file, lineterminator='\n')
-            writer.writerow(['threshold', 'mIoU', *self.dataset_meta['classes']])
-            for threshold, mean, row in zip(self.thresholds, miou, iou):
-                writer.writerow([f'{threshold:g}', _percent(mean), *map(_percent, row)])
+            writer.writerow(header)
+            for threshold, row in zip(self.thresholds, table):
+                writer.writerow([f'{threshold:g}', *map(_percent, row)])
         rule = {'unit': 'percent', 'absent_classes': self.absent, 'conditions': self.conditions}
         write_report(self.out_dir / f'seed_metric_{self.split}.json', {**report, **rule})
-
-
-def foreground_rates(confusion: np.ndarray) -> tuple[float, float]:
-    """How far the foreground is found, classes aside.
-
-    Args:
-        confusion: (1 + C, 1 + C) counts, [truth, predicted].
-
-    Returns:
-        Share of the foreground pixels that are labelled foreground of any class, and share of the
-        background pixels that are; NaN where there are no such pixels.
-    """
-    foreground, background = confusion[1:].sum(), confusion[0].sum()
-    recall = confusion[1:, 1:].sum() / foreground if foreground else np.nan
-    false_positives = confusion[0, 1:].sum() / background if background else np.nan
-    return float(recall), float(false_positives)
 
 
 def _percent(value: float) -> float | None:

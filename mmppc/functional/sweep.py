@@ -166,6 +166,52 @@ def mean_iou(iou: np.ndarray) -> np.ndarray:
     return np.where(count > 0, np.where(known, iou, 0).sum(axis=-1) / np.maximum(count, 1), np.nan)
 
 
+@dataclass(frozen=True)
+class ForegroundRates:
+    """How far the foreground is found and spills over: shares in [0, 1], NaN of no pixels.
+
+    Attributes:
+        recall: (...) share of the foreground pixels that are labelled foreground of any class; the rest is
+            under-activation.
+        false_positives: (...) share of the background pixels that are labelled foreground: over-activation.
+        class_recall: (..., C) ``recall`` over the pixels of each foreground class.
+        class_false_positives: (..., C) share of the background pixels that are labelled with each foreground
+            class; their sum is ``false_positives``.
+    """
+
+    recall: np.ndarray
+    false_positives: np.ndarray
+    class_recall: np.ndarray
+    class_false_positives: np.ndarray
+
+
+def foreground_rates(confusion: np.ndarray) -> ForegroundRates:
+    """Under- and over-activation behind an IoU.
+
+    Args:
+        confusion: (..., 1 + C, 1 + C) counts, [truth, predicted].
+
+    Returns:
+        Rates with the leading dimensions of ``confusion``.
+    """
+    confusion = np.asarray(confusion)
+    foreground = confusion[..., 1:, :]
+    found, there = foreground[..., 1:].sum(axis=-1), foreground.sum(axis=-1)
+    background = confusion[..., 0, :].sum(axis=-1)
+    spilt = confusion[..., 0, 1:]
+    return ForegroundRates(
+        recall=_share(found.sum(axis=-1), there.sum(axis=-1)),
+        false_positives=_share(spilt.sum(axis=-1), background),
+        class_recall=_share(found, there),
+        class_false_positives=_share(spilt, background[..., None]),
+    )
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part / whole``, NaN where ``whole`` is 0."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
 def check_thresholds(thresholds: np.ndarray) -> np.ndarray:
     """``thresholds`` as (T,) float64; ValueError unless increasing within [0, 1)."""
     values = np.asarray(thresholds, np.float64)

@@ -105,7 +105,8 @@ def read_curves(folder: Path, notes: Notes) -> tuple[SeedCurve, ...]:
             continue
         given = report.get('given_threshold')
         given = given if isinstance(given, dict) else {}
-        points = _read_csv(path.with_suffix('.csv'), notes) or _two_points(report, best, given)
+        table = path.with_suffix('.csv')
+        points = _read_csv(table, notes, report.get('IoU')) or _two_points(report, best, given)
         matrices = {
             threshold: matrix
             for threshold, content in ((best, report), (_number(given.get('threshold')), given))
@@ -222,9 +223,11 @@ def _mask_conditions(report: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _read_csv(
-    path: Path, notes: Notes
+    path: Path, notes: Notes, classes: Any
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]] | None:
-    """Thresholds, mIoU and IoU of the classes; None where there is no such table."""
+    """Thresholds, mIoU and IoU of the classes, of which there are as many as in ``classes``; None where there is no
+    such table. Behind the classes are columns of other quantities.
+    """
     try:
         with path.open(encoding='utf-8', newline='') as file:
             header, *rows = csv.reader(file)
@@ -240,7 +243,8 @@ def _read_csv(
     except (OSError, ValueError) as error:
         notes.add(f'{path}: not a table of thresholds ({error})')
         return None
-    return table[:, 0], table[:, 1], dict(zip(header[2:], table[:, 2:].T))
+    end = 2 + len(classes) if isinstance(classes, Mapping) else len(header)
+    return table[:, 0], table[:, 1], dict(zip(header[2:end], table[:, 2:end].T))
 
 
 def _two_points(

@@ -70,9 +70,9 @@ def test_equals_the_literal_sweep(tmp_path):
     assert report['conditions'] == {'scales': [1.0]}
     with open(tmp_path / 'out/seed_metric_train.csv', newline='') as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ['threshold', 'mIoU', *CLASSES]
+    assert rows[0][:6] == ['threshold', 'mIoU', *CLASSES]
     assert [float(row[0]) for row in rows[1:]] == THRESHOLDS.tolist()
-    curve = np.array(rows[1:], float)[:, 1:] / 100
+    curve = np.array(rows[1:], float)[:, 1:6] / 100
     np.testing.assert_allclose(curve, np.c_[iou.mean(axis=1), iou], atol=6e-5)
 
 
@@ -108,6 +108,70 @@ def test_foreground_rates_by_hand():
     assert found['seed/bg_false_positives'] == 50.0
     assert found['seed/IoU/cat'] == 33.33
     assert 'seed/mIoU@0.26' not in found
+
+
+def test_rates_at_every_threshold_are_those_of_the_label_maps(tmp_path):
+    pictures = list(random_pictures())
+    samples = [picture(str(k), *item) for k, item in enumerate(pictures)]
+    evaluate(samples, out_dir=str(tmp_path), threshold=0.5)
+    truth = np.concatenate([truth.ravel() for _, truth in pictures])
+    with open(tmp_path / 'seed_metric_train.csv', newline='') as file:
+        rows = {float(row['threshold']): row for row in csv.DictReader(file)}
+    assert len(rows) == 60
+    for threshold in (0.0, 0.26, 0.5):
+        label = np.concatenate(
+            [
+                np.concatenate([np.full_like(scores[:1], threshold), scores]).argmax(0).ravel()
+                for scores, _ in pictures
+            ]
+        )
+        foreground = (truth > 0) & (truth < 255)
+        expected = {
+            'fg_recall': (label[foreground] > 0).mean(),
+            'bg_false_positives': (label[truth == 0] > 0).mean(),
+        }
+        for index, name in enumerate(CLASSES[1:], 1):
+            expected[f'recall/{name}'] = (label[truth == index] > 0).mean()
+            expected[f'false_positives/{name}'] = (label[truth == 0] == index).mean()
+        row = rows[threshold]
+        assert list(row)[6:8] == ['fg_recall', 'bg_false_positives']
+        assert set(list(row)[6:]) == set(expected)
+        for name, value in expected.items():
+            assert float(row[name]) == pytest.approx(100 * value, abs=0.006), (threshold, name)
+
+    # The JSON file says the same at the best threshold and at the given one.
+    report = json.loads((tmp_path / 'seed_metric_train.json').read_text())
+    for point, row in (
+        (report, rows[report['best_threshold']]),
+        (report['given_threshold'], rows[0.5]),
+    ):
+        assert list(point['recall']) == list(point['false_positives']) == list(CLASSES[1:])
+        assert {
+            'mIoU': point['mIoU'],
+            **point['IoU'],
+            'fg_recall': point['fg_recall'],
+            'bg_false_positives': point['bg_false_positives'],
+            **{f'recall/{name}': value for name, value in point['recall'].items()},
+            **{
+                f'false_positives/{name}': value for name, value in point['false_positives'].items()
+            },
+        } == {name: float(value) for name, value in row.items() if name != 'threshold'}
+
+
+def test_rates_of_what_is_not_there_are_empty(tmp_path):
+    scores = np.zeros((3, 1, 2), np.float32)
+    scores[0, 0, 0] = 0.9
+    evaluate(
+        [picture('a', scores, [[1, 1]])], out_dir=str(tmp_path), thresholds=[0.1], threshold=None
+    )
+    with open(tmp_path / 'seed_metric_train.csv', newline='') as file:
+        (row,) = csv.DictReader(file)
+    assert (row['fg_recall'], row['bg_false_positives']) == ('50.0', '')
+    assert (row['recall/cat'], row['recall/dog'], row['false_positives/cat']) == ('50.0', '', '')
+    report = json.loads((tmp_path / 'seed_metric_train.json').read_text())
+    assert report['recall'] == {'cat': 50.0, 'dog': None, 'cow': None}
+    assert report['bg_false_positives'] is None
+    assert 'given_threshold' not in report
 
 
 def test_scores_count_as_they_are_stored():

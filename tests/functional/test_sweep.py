@@ -6,6 +6,7 @@ import pytest
 from mmppc.functional.sweep import (
     THRESHOLDS,
     confusion_iou,
+    foreground_rates,
     label_confusion,
     mean_iou,
     sweep_confusion,
@@ -151,3 +152,18 @@ def test_label_confusion():
         label_confusion(truth, truth[0], 3)
     with pytest.raises(ValueError, match=r'labels 0 \.\. 2, expected 0 \.\. 1'):
         label_confusion(truth, truth, 2)
+
+
+def test_foreground_rates_by_hand():
+    # Background: 6 of 10 right, 3 become class 1 and 1 class 2. Class 1: 8 pixels, 2 lost, 1 taken for class 2.
+    # Class 2 does not occur. The second matrix is empty.
+    confusion = np.zeros((2, 3, 3), np.int64)
+    confusion[0] = [[6, 3, 1], [2, 5, 1], [0, 0, 0]]
+    rates = foreground_rates(confusion)
+    np.testing.assert_array_equal(rates.recall, [0.75, np.nan])
+    np.testing.assert_array_equal(rates.false_positives, [0.4, np.nan])
+    np.testing.assert_array_equal(rates.class_recall, [[0.75, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(rates.class_false_positives, [[0.3, 0.1], [np.nan, np.nan]])
+    alone = foreground_rates(confusion[0])
+    assert alone.recall.shape == ()
+    assert float(alone.recall) == 0.75

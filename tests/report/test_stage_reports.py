@@ -45,6 +45,7 @@ def test_a_pipeline_s_reports(finished):
     place = curve.at(curve.best)
     assert curve.miou[place] == report['mIoU'] == np.nanmax(curve.miou)
     assert curve.iou['background'][place] == report['IoU']['background']
+    assert list(curve.iou) == list(report['IoU'])  # the table's further columns are no classes
     assert curve.confusions[curve.best].tolist() == report['confusion']
     assert curve.at(0.77) is None
 
