@@ -1,9 +1,10 @@
-"""Hooks: reproducible resuming, checkpoints and classes that fit, ranks in step, what is written while testing."""
+"""Hooks: reproducible resuming, what fits what, ranks in step, the training's losses, files written meanwhile."""
 
 from mmppc.hooks.cam_overlay_hook import CAMOverlayHook
 from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmppc.hooks.class_count_hook import ClassCountHook
 from mmppc.hooks.confident_label_hook import ConfidentLabelHook
+from mmppc.hooks.loss_ramp_hook import LossRampHook
 from mmppc.hooks.mean_displacement_hook import MeanDisplacementHook
 from mmppc.hooks.pseudo_mask_hook import PseudoMaskHook
 from mmppc.hooks.random_state_hook import RandomStateHook
@@ -15,6 +16,7 @@ __all__ = [
     'CheckpointFitHook',
     'ClassCountHook',
     'ConfidentLabelHook',
+    'LossRampHook',
     'MeanDisplacementHook',
     'PseudoMaskHook',
     'RandomStateHook',

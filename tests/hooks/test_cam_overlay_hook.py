@@ -17,79 +17,18 @@ from PIL import Image
 from mmppc.datasets import draw_toy_set
 from mmppc.hooks import CAMOverlayHook
 from mmppc.utils.model_digest import weights_digest
-
-DATA = dict(
-    type='TaggedImageDataset',
-    data_prefix=dict(img_path='JPEGImages'),
-    tag_file='tags.csv',
-    classes_file='classes.txt',
-)
-TRAIN = [
-    dict(type='LoadPicture'),
-    dict(type='RandomResizeLong', low=48, high=80),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='RandomCropPad', crop_size=48),
-    dict(type='PackTaggedInputs'),
-]
-TEST = [dict(type='LoadPicture'), dict(type='LoadIndexMask'), dict(type='PackTaggedInputs')]
+from tests.hooks import cam_training
+from tests.hooks.cam_training import train
 
 
 def config(root: Path, work: Path, iters: int = 4, hook: dict | None = None, **changes) -> Config:
-    """A training that draws random numbers in this process, for pictures, dropout and pixels alike."""
-    classes = (root / 'classes.txt').read_text(encoding='utf-8').split()
-    data = {**DATA, 'data_root': str(root)}
-    model = dict(
-        type='CAMSegmentor',
-        data_preprocessor=dict(type='SegDataPreProcessor', size=(48, 48), mean=[127.0] * 3, std=[60.0] * 3),
-        backbone=dict(
-            type='ResNet38', base_channels=2, depths=(1, 1, 1, 1), norm_eval=False, train_bn_affine=True,
-            frozen_stages=2,
-        ),
-        neck=dict(type='PixelProjector', in_channels=128, out_channels=8),
-        decode_head=dict(type='CAMHead', in_channels=128, num_classes=len(classes)),
-        view=dict(type='RescaleView', scale=0.5),
-        losses=dict(
-            tags=dict(type='TagClassificationLoss'),
-            contrast=dict(type='PixelPrototypeContrastLoss', topk=4),
-        ),
-    )  # fmt: skip
-    lists = 'ImageSets/Segmentation'
-    settings = dict(
-        default_scope='mmseg',
-        model=model,
-        work_dir=str(work),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=0,
-            sampler=dict(type='InfiniteSampler', shuffle=True),
-            dataset=dict(**data, ann_file=f'{lists}/train.txt', pipeline=TRAIN),
-        ),
-        test_pipeline=TEST,
-        train_cfg=dict(type='IterBasedTrainLoop', max_iters=iters),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01, momentum=0.9)),
-        randomness=dict(seed=3),
-        default_hooks=dict(logger=dict(type='LoggerHook', interval=1)),
-        log_processor=dict(by_epoch=False),
-        custom_hooks=[] if hook is None else [dict(type='CAMOverlayHook', **hook)],
-        vis_backends=[dict(type='LocalVisBackend')],
-        experiment_name=f'overlay-{np.random.default_rng().integers(1 << 62)}',
-    )
-    settings.update(changes)
-    backends = settings.pop('vis_backends')
-    name = settings['experiment_name']
-    settings['visualizer'] = dict(type='SegLocalVisualizer', vis_backends=backends, name=name)
-    return Config(settings)
+    hooks = [] if hook is None else [dict(type='CAMOverlayHook', **hook)]
+    return cam_training.config(root, work, iters, hooks, **changes)
 
 
 @pytest.fixture(scope='module')
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_toy_set(tmp_path_factory.mktemp('overlay') / 'toy', num_train=5, num_val=2, size=64)
-
-
-def train(cfg: Config) -> Runner:
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    return runner
 
 
 def drawn(work: Path) -> list[str]:

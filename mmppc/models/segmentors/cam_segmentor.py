@@ -39,6 +39,9 @@ class CAMSegmentor(BaseSegmentor):
 
     At inference the neck, the view and the losses are not run.
 
+    ``loss_scales`` maps names of ``losses`` to factors of all their terms, 1 where a name is missing. It is not part of
+    the weights; :class:`mmppc.hooks.LossRampHook` sets it before each iteration.
+
     Args:
         backbone: Any backbone that returns a tuple of feature maps.
         decode_head: A :class:`CAMHead`.
@@ -78,6 +81,7 @@ class CAMSegmentor(BaseSegmentor):
         self.losses = nn.ModuleDict(
             {name: MODELS.build(loss) for name, loss in losses.items() if loss}
         )
+        self.loss_scales: dict[str, float] = {}
         self.pools_upsampled = any(
             getattr(loss, 'pool', None) == 'upsampled' for loss in self.losses.values()
         )
@@ -110,11 +114,13 @@ class CAMSegmentor(BaseSegmentor):
             embeddings=self.neck(feature).float() if project and self.neck is not None else None,
         )
 
-    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
-        """All terms of a batch (N, 3, H, W); each sample carries ``gt_tags.label`` (C,)."""
-        tags = self._tags(data_samples)
+    def forward_views(self, inputs: Tensor, saliency: Tensor | None = None) -> list[ViewOutput]:
+        """What a training compares of pictures (N, 3, H, W): the first view, and the second one if there is a ``view``.
+
+        ``saliency`` (N, 1, H, W) in [0, 1] goes with the views.
+        """
         views = [self.forward_view(inputs)]
-        views[0].saliency = saliency = self._saliency(data_samples)
+        views[0].saliency = saliency
         if self.view is not None:
             second_inputs, warp = self.view(inputs)
             second = self.forward_view(second_inputs)
@@ -122,11 +128,19 @@ class CAMSegmentor(BaseSegmentor):
             second.valid = getattr(warp, 'valid', None)
             second.saliency = None if saliency is None else warp(saliency, second.size)
             views.append(second)
+        return views
+
+    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """All terms of a batch (N, 3, H, W); each sample carries ``gt_tags.label`` (C,)."""
+        tags = self._tags(data_samples)
+        views = self.forward_views(inputs, self._saliency(data_samples))
         result: dict[str, Tensor] = {}
         # The terms need float32: they normalise by small numbers and take exponentials of large ones.
         with torch.autocast(inputs.device.type, enabled=False):
             for name, term in self.losses.items():
-                values = term(views, tags)
+                # A term of factor 0 is computed like any other: each parameter keeps a gradient, on every rank.
+                scale = self.loss_scales.get(name, 1.0)
+                values = {key: scale * value for key, value in term(views, tags).items()}
                 doubled = result.keys() & values.keys()
                 if doubled:
                     raise ValueError(f'losses.{name} repeats {sorted(doubled)} of another term')
