@@ -1,4 +1,4 @@
-"""Runs of ablations: trained, tested, recorded; resumed when interrupted, done again when changed."""
+"""Runs of ablations: trained and tested; resumed when interrupted, done again when changed."""
 
 import json
 import shutil
@@ -11,15 +11,18 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmppc.pipeline.ablation_points import has_rates
 from mmppc.pipeline.ablation_rows import ROOT, Row, row_config
 from mmppc.pipeline.digests import changes, digest, files_digest, plain, summary
-from mmppc.pipeline.figures import variants
 from mmppc.pipeline.folder_lock import folder_lock
 from mmppc.pipeline.manifest import versions
 from mmppc.pipeline.stage_process import Stage
 from mmppc.storage.atomic import atomic_write
 
-LISTS = {split: f'ImageSets/Segmentation/{split}.txt' for split in ('train', 'val')}
+SPLITS = ('train', 'val')
+LISTS = {split: f'ImageSets/Segmentation/{split}.txt' for split in SPLITS}
+SINGLE_SCALE = 'single_scale'
+"""A setting of the tests alone: a run trained without it has the same network."""
 
 
 def data_digest(cfg: Config) -> str:
@@ -42,10 +45,11 @@ class Run:
 
     Attributes:
         row: What is trained.
-        dataset: ``voc``, ``toy`` or ``laptop``.
+        dataset: One of :data:`~mmppc.pipeline.ablation_rows.DATASETS`.
         seed: Seed of the training.
         cfg: Config of the row, with the data folder and the seed in it.
-        settings: The config as plain values without both, by which a run is known.
+        settings: The config as plain values without both, by which a run is known; and ``single_scale`` if its
+            tests are without augmentation.
         folder: Where config, logs, checkpoints and results of this run are.
     """
 
@@ -66,6 +70,11 @@ class Run:
         """Work folder of the training and the tests."""
         return self.folder / 'work'
 
+    @property
+    def title(self) -> str:
+        """Row and seed, for people."""
+        return f'{self.row.title}, seed {self.seed}'
+
 
 def make_run(
     row: Row,
@@ -75,10 +84,23 @@ def make_run(
     *,
     data_root: Path | None = None,
     options: Mapping[str, Any] | None = None,
+    single_scale: bool = False,
 ) -> Run:
-    """A run of a row in its folder ``<work_dir>/<dataset>/<config>/seed<seed>``; nothing is written."""
+    """A run of a row in its folder ``<work_dir>/<dataset>/<config>/seed<seed>``; nothing is written.
+
+    Args:
+        row: What is trained.
+        dataset: One of :data:`~mmppc.pipeline.ablation_rows.DATASETS`.
+        seed: Seed of the training.
+        work_dir: Folder of all runs.
+        data_root: Where the data are; None for where the config says.
+        options: Settings to override, as ``--cfg-options``.
+        single_scale: Test at one scale, without mirror images.
+    """
     placed: dict[str, Any] = dict(options or {})
     settings = row_config(row, dataset, placed).to_dict()
+    if single_scale:
+        settings[SINGLE_SCALE] = True
     placed['randomness.seed'] = seed
     if data_root is not None:
         placed['data_root'] = str(data_root.resolve())
@@ -97,27 +119,54 @@ def plan(run: Run) -> tuple[str, str]:
     """What is to be done for a run, and why.
 
     Returns:
-        ``new``, ``resume``, ``again`` or ``finished``, and a sentence.
+        ``new``, ``resume``, ``test`` (train no more, test again), ``again`` or ``finished``, and a sentence.
     """
     former = _read(run.folder / 'run.json')
     if former is None:
         return 'new', 'never started'
-    changed = changes(former['settings'], run.settings)
+    changed = changes(_training(former['settings']), _training(run.settings))
     if changed:
         return 'again', f'the config changed: {summary(changed)}'
+    stale = _stale_tests(run, former)
+    result = _read(run.folder / 'result.json')
     try:
         data = data_digest(run.cfg)
     except FileNotFoundError as error:
-        return ('finished', 'done') if _result(run) else ('resume', str(error))
+        return ('finished', 'done') if result and not stale else ('resume', str(error))
     if former['data'] != data:
         return 'again', f'the lists or tags changed: digest {former["data"]}, now {data}'
-    if _result(run):
+    if stale:
+        if not _checkpoint(run).is_file():
+            return 'again', f'{stale}, and the checkpoint was not kept'
+        return 'test', stale
+    if result:
         return 'finished', 'done'
     return 'resume', f'finished so far: {", ".join(former["seconds"]) or "nothing"}'
 
 
-def _result(run: Run) -> dict[str, Any] | None:
-    return _read(run.folder / 'result.json')
+def _training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those of the tests alone."""
+    return {key: value for key, value in settings.items() if key != SINGLE_SCALE}
+
+
+def _stale_tests(run: Run, former: Mapping[str, Any]) -> str:
+    """Why tests that were begun or done do not hold; empty if they do."""
+    begun = [split for split in SPLITS if f'{split} seeds' in former['begun']]
+    before, now = (
+        bool(settings.get(SINGLE_SCALE)) for settings in (former['settings'], run.settings)
+    )
+    if begun and before != now:
+        words = {True: 'at a single scale', False: 'with augmentation'}
+        return f'the tests were {words[before]}, are {words[now]}'
+    for split in begun:
+        if f'{split} seeds' in former['seconds'] and not has_rates(report_path(run, split)):
+            return f'no rates in the report of the test on {split}'
+    return ''
+
+
+def report_path(run: Run, split: str) -> Path:
+    """The table that the test on a split leaves: the seeds at every threshold."""
+    return run.work / f'seed_metric_{split}.csv'
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -131,7 +180,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def execute(
     run: Run, stage: Stage, *, keep_checkpoint: bool = True, keep_seeds: bool = False
-) -> dict[str, Any]:
+) -> None:
     """Train a run, test its seeds on train and, at train's best threshold, on val; continue what was begun.
 
     Args:
@@ -140,9 +189,6 @@ def execute(
         keep_checkpoint: Keep the last checkpoint when the run is finished; the others go.
         keep_seeds: Keep the seeds, one file a picture.
 
-    Returns:
-        The run's record, see :func:`read_result`.
-
     Raises:
         FileNotFoundError: The data are not there, or a stage did not leave what the next one needs.
         BlockingIOError: Another process works on this run.
@@ -150,36 +196,63 @@ def execute(
     """
     path = run.folder.parent / f'{run.folder.name}.lock'
     with folder_lock(path, str(run.folder)) as lock:
-        return _execute(run, stage, keep_checkpoint, keep_seeds, lock)
+        _execute(run, stage, keep_checkpoint, keep_seeds, lock)
 
 
 def _execute(
     run: Run, stage: Stage, keep_checkpoint: bool, keep_seeds: bool, lock: tuple[int, ...]
-) -> dict[str, Any]:
+) -> None:
     action, _ = plan(run)
     if action == 'finished':
-        return read_result(run)
-    state = {'settings': run.settings, 'data': data_digest(run.cfg), 'begun': [], 'seconds': {}}
+        return
+    state: dict[str, Any] = dict(
+        settings=run.settings, data=data_digest(run.cfg), begun=[], seconds={}
+    )
     if action == 'again':
         shutil.rmtree(run.folder)
-    elif action == 'resume':
-        state = _read(run.folder / 'run.json') or state
+    elif action in ('resume', 'test'):
+        state = {**(_read(run.folder / 'run.json') or state), 'settings': run.settings}
+    if action == 'test':
+        _forget_tests(run, state)
     with atomic_write(run.folder / 'config.py', 'w') as file:
         file.write(run.cfg.pretty_text)
-    if action != 'resume':
-        _write(run.folder / 'run.json', state)
+    _write(run.folder / 'run.json', state)
     _do(run, 'train', _train_command(run), stage, state, lock)
     checkpoint = _checkpoint(run)
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f'the training left no checkpoint: {checkpoint} not found')
     _do(run, 'train seeds', _test_command(run, checkpoint, 'train', None), stage, state, lock)
-    threshold = _report(run, 'train')['best_threshold']
+    threshold = read_report(run, 'train')['best_threshold']
     _do(run, 'val seeds', _test_command(run, checkpoint, 'val', threshold), stage, state, lock)
-    _write(run.folder / 'result.json', _record(run, state))
+    read_report(run, 'val')
+    seconds = list(state['seconds'].values())
+    result = {
+        'seconds': None if None in seconds else round(sum(seconds), 1),
+        'data_digest': state['data'],
+        'versions': ', '.join(
+            f'{name} {version}'
+            for name, version in versions().items()
+            if name not in ('python', 'numpy')
+        ),
+    }
+    _write(run.folder / 'result.json', result)
     for path in run.work.glob('*.pth'):
         if not keep_checkpoint or path.name != checkpoint.name:
             path.unlink()
     if not keep_seeds:
         shutil.rmtree(run.work / 'seeds', ignore_errors=True)
-    return read_result(run)
+
+
+def _forget_tests(run: Run, state: dict[str, Any]) -> None:
+    """The training stands, its tests do not."""
+    (run.folder / 'result.json').unlink(missing_ok=True)
+    for path in run.work.glob('*_metric_*'):
+        path.unlink()
+    shutil.rmtree(run.work / 'seeds', ignore_errors=True)
+    for name in [f'{split} seeds' for split in SPLITS]:
+        state['seconds'].pop(name, None)
+        if name in state['begun']:
+            state['begun'].remove(name)
 
 
 def _do(
@@ -199,8 +272,7 @@ def _do(
         _write(run.folder / 'run.json', state)
     start = time.time()
     log = run.folder / 'logs' / f'{name.replace(" ", "_")}.log'
-    title = f'{run.row.title}, seed {run.seed}: {name}'
-    stage(title, command, log, pass_fds=lock)
+    stage(f'{run.title}: {name}', command, log, pass_fds=lock)
     state['seconds'][name] = round(time.time() - start, 1) if whole else None
     _write(run.folder / 'run.json', state)
 
@@ -221,7 +293,7 @@ def _test_command(run: Run, checkpoint: Path, split: str, threshold: float | Non
     arguments = [
         str(run.folder / 'config.py'),
         str(checkpoint),
-        '--tta',
+        *([] if run.settings.get(SINGLE_SCALE) else ['--tta']),
         '--work-dir',
         str(run.work),
     ]
@@ -231,60 +303,37 @@ def _test_command(run: Run, checkpoint: Path, split: str, threshold: float | Non
 
 
 def _checkpoint(run: Run) -> Path:
-    """The training's last checkpoint."""
+    """The training's last checkpoint, which may not be there."""
     named = run.work / 'last_checkpoint'
     if not named.is_file():
-        raise FileNotFoundError(f'the training left no checkpoint: {named} not found')
+        return run.work / 'iter_*.pth'
     return run.work / Path(named.read_text(encoding='utf-8').strip()).name
 
 
-def _report(run: Run, split: str) -> dict[str, Any]:
-    path = run.work / f'seed_metric_{split}.json'
+def read_report(run: Run, split: str) -> dict[str, Any]:
+    """The JSON report of the test on a split.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    path = report_path(run, split).with_suffix('.json')
     report = _read(path)
     if report is None:
         raise FileNotFoundError(f'the test on {split} left no report: {path} not found')
     return report
 
 
-def _record(run: Run, state: Mapping[str, Any]) -> dict[str, Any]:
-    train, val = _report(run, 'train'), _report(run, 'val')
-    seconds = list(state['seconds'].values())
-    return {
-        'dataset': run.dataset,
-        'config': run.row.config,
-        'seed': run.seed,
-        'train_miou': train['mIoU'],
-        'threshold': train['best_threshold'],
-        'val_miou': val['given_threshold']['mIoU'],
-        'fg_recall': train['fg_recall'],
-        'bg_false_positives': train['bg_false_positives'],
-        'train_pictures': train['pictures'],
-        'val_pictures': val['pictures'],
-        'seconds': None if None in seconds else round(sum(seconds), 1),
-        'conditions': variants(train),
-        'config_digest': run.digest,
-        'data_digest': state['data'],
-        'versions': ', '.join(
-            f'{name} {version}'
-            for name, version in versions().items()
-            if name not in ('python', 'numpy')
-        ),
-    }
-
-
 def read_result(run: Run) -> dict[str, Any]:
-    """The record of a finished run.
+    """What is known of a finished run beside its reports.
 
     Returns:
-        ``dataset``, ``config``, ``seed``; ``train_miou`` at the best ``threshold`` of train, ``fg_recall`` and
-        ``bg_false_positives`` there; ``val_miou`` at that threshold (in percent); ``train_pictures``, ``val_pictures``;
-        ``seconds`` of training and tests, None if a stage was interrupted; ``conditions``, ``config_digest``,
-        ``data_digest``, ``versions``.
+        ``seconds`` of training and tests, None if a stage was interrupted; ``data_digest``, ``versions``.
 
     Raises:
         FileNotFoundError: The run is not finished.
     """
-    record = _result(run)
-    if record is None:
-        raise FileNotFoundError(f'run not finished: {run.folder / "result.json"} not found')
-    return record
+    path = run.folder / 'result.json'
+    result = _read(path)
+    if result is None:
+        raise FileNotFoundError(f'run not finished: {path} not found')
+    return result

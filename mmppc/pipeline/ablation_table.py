@@ -1,87 +1,21 @@
-"""Records of runs as tables: one line a run as CSV, mean and range of the seeds as Markdown and CSV."""
+"""Records of runs as tables: mean and range of the seeds as Markdown and CSV."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from mmppc.pipeline.ablation_records import Record
 from mmppc.pipeline.ablation_rows import Row
-from mmppc.storage.atomic import atomic_write
 
-Record = Mapping[str, Any]
-
-FIELDS = (
-    'dataset', 'config', 'seed', 'train_miou', 'threshold', 'val_miou', 'fg_recall',
-    'bg_false_positives', 'train_pictures', 'val_pictures', 'seconds', 'conditions',
-    'config_digest', 'data_digest', 'versions',
-)  # fmt: skip
-WHOLE = ('seed', 'train_pictures', 'val_pictures')
-REAL = ('train_miou', 'threshold', 'val_miou', 'fg_recall', 'bg_false_positives', 'seconds')
 COLUMNS = {
     'train_miou': ('train', '.1f'),
     'threshold': ('threshold', '.2f'),
     'val_miou': ('val', '.1f'),
-    'fg_recall': ('fg recall', '.1f'),
-    'bg_false_positives': ('bg false positives', '.1f'),
+    'train_fg_recall': ('fg recall', '.1f'),
+    'train_bg_false_positives': ('bg false positives', '.1f'),
     'seconds': ('seconds', '.0f'),
 }
 MISSING = '-'
-
-
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """Records from a CSV of runs; none if there is no such file.
-
-    Raises:
-        ValueError: The file has other columns, or a value is not a number.
-    """
-    if not path.is_file():
-        return []
-    with path.open(encoding='utf-8', newline='') as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != FIELDS:
-            raise ValueError(f'{path}: expected the columns {FIELDS}, found {reader.fieldnames}')
-        records: list[dict[str, Any]] = []
-        for line in reader:
-            record: dict[str, Any] = dict(line)
-            for name in (*WHOLE, *REAL):
-                try:
-                    kind = int if name in WHOLE else float
-                    record[name] = kind(line[name]) if line[name] else None
-                except ValueError:
-                    found = f'{path}, line {reader.line_num}: {name}={line[name]!r}'
-                    raise ValueError(f'{found}, expected a number') from None
-            records.append(record)
-    return records
-
-
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write one line a run."""
-    with atomic_write(path, 'w') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(FIELDS)
-        for record in records:
-            writer.writerow(['' if record[name] is None else record[name] for name in FIELDS])
-
-
-def merge_records(
-    former: Iterable[Record], new: Iterable[Record], digests: Mapping[str, str]
-) -> list[Record]:
-    """Former records that still hold, replaced by new ones of the same run, by config and seed.
-
-    Args:
-        former: Records of earlier runs.
-        new: Records of this one.
-        digests: Digest of each config as it is now, by name; former records of another one are left out.
-    """
-    merged = {
-        (record['config'], record['seed']): record
-        for record in former
-        if digests.get(record['config']) == record['config_digest']
-    }
-    merged.update({(record['config'], record['seed']): record for record in new})
-    order = list(digests)
-    return sorted(merged.values(), key=lambda r: (order.index(r['config']), r['seed']))
 
 
 def _values(records: Iterable[Record], row: Row, column: str) -> list[float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmppc.datasets.toy import draw_toy_set
-from mmppc.pipeline.ablation_table import read_records
+from mmppc.pipeline.ablation_records import CLASS_FIELDS, read_records
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +59,13 @@ def test_one_row_for_real(tmp_path: Path) -> None:
     assert 0 <= line['val_miou'] < 100
     assert line['seconds'] > 0
     assert line['conditions'] == 'scales 1 1.5, flip'
+    assert 0 <= line['val_miou_fixed'] < 100
+    assert 0 <= line['train_bg_false_positives_fixed'] <= 100
+    classes = read_records(tmp_path / 'out' / 'table5_toy_classes.csv', CLASS_FIELDS)
+    assert len(classes) == 2 * 2 * 7
+    best = [c['iou'] for c in classes if (c['split'], c['kind']) == ('train', 'best')]
+    present = [value for value in best if value is not None]
+    assert sum(present) / len(present) == pytest.approx(line['train_miou'], abs=0.02)
     markdown = (tmp_path / 'out' / 'table5_toy.md').read_text()
     assert f'| + pixel sampling | 1 | {line["train_miou"]:.1f} |' in markdown
     assert '| SEAM | 0 | - |' in markdown

@@ -6,6 +6,7 @@ was interrupted goes on, what has another config or other data than before is do
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -13,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
 from mmppc.datasets.toy import draw_toy_set
-from mmppc.pipeline import ablation
+from mmppc.pipeline import ablation, ablation_records
 from mmppc.pipeline import ablation_table as table
+from mmppc.pipeline.ablation_jobs import run_jobs
 from mmppc.pipeline.ablation_rows import DATASETS, TABLES, choose_rows
 from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
@@ -28,6 +30,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--table', type=int, required=True, choices=sorted(TABLES))
     parser.add_argument('--dataset', required=True, choices=DATASETS)
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument(
+        '--jobs', type=int, default=1, metavar='N', help='runs at once (default: 1)'
+    )
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='some rows (default: all)')
     parser.add_argument(
         '--data-root', type=Path, help="the data (default: the config's; toy: drawn when missing)"
@@ -43,9 +48,114 @@ def parse_args() -> argparse.Namespace:
         help='what is kept of a finished run: its last checkpoint (default) or none',
     )
     parser.add_argument('--keep-seeds', action='store_true', help='keep the seeds of finished runs')
+    parser.add_argument(
+        '--single-scale',
+        action='store_true',
+        help='test at the scale of the config, without mirror images (default: with --tta)',
+    )
+    parser.add_argument(
+        '--fixed-threshold',
+        type=float,
+        default=0.26,
+        metavar='T',
+        help='record everything at this background threshold too (default: 0.26, as published)',
+    )
     parser.add_argument('--dry-run', action='store_true', help='say what would be done, do nothing')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE')
     return parser.parse_args()
+
+
+class Tables:
+    """The files of a table, made of what earlier starts recorded and of the runs that are finished now."""
+
+    def __init__(self, args: argparse.Namespace, runs: list[ablation.Run]) -> None:
+        self.args, self.runs = args, runs
+        self.rows = choose_rows(args.table)
+        self.order = [row.config for row in self.rows]
+        out = args.out or args.work_dir.resolve()
+        self.stem = out / f'table{args.table}_{args.dataset}'
+        runs_file, classes_file = self._file('_runs.csv'), self._file('_classes.csv')
+        former = ablation_records.read_records(runs_file)
+        classes = ablation_records.read_records(classes_file, ablation_records.CLASS_FIELDS)
+        digests = {run.row.config: run.digest for run in runs}
+        self.former = [
+            line for line in former if ablation_records.holds(line, digests, args.fixed_threshold)
+        ]
+        if len(former) > len(self.former):
+            left = len(former) - len(self.former)
+            print(
+                f'{runs_file.name}: {left} run(s) of another config or fixed threshold are left out'
+            )
+        known = {(line['config'], line['seed']) for line in self.former}
+        self.former_classes = [line for line in classes if (line['config'], line['seed']) in known]
+
+    def _file(self, suffix: str) -> Path:
+        return self.stem.with_name(self.stem.name + suffix)
+
+    def records(self) -> tuple[list[ablation_records.Record], list[ablation_records.Record]]:
+        """All records of runs, and of their classes."""
+        new, classes = [], []
+        for run in self.runs:
+            if ablation.plan(run)[0] == 'finished':
+                record, of_classes = ablation_records.record_run(run, self.args.fixed_threshold)
+                new.append(record)
+                classes += of_classes
+        return (
+            ablation_records.merge_records(self.former, new, self.order),
+            ablation_records.merge_records(self.former_classes, classes, self.order),
+        )
+
+    def write_records(self) -> None:
+        """Write both files of records."""
+        records, classes = self.records()
+        ablation_records.write_records(self._file('_runs.csv'), records)
+        ablation_records.write_records(
+            self._file('_classes.csv'), classes, ablation_records.CLASS_FIELDS
+        )
+
+    def show(self, *, write: bool) -> None:
+        """Print the table, and write everything if told so."""
+        found, _ = self.records()
+        markdown = (
+            f'{table.caption(self.args.dataset, found)}\n\n'
+            f'{table.markdown_table(self.rows, found)}\n'
+        )
+        lines = table.csv_table(self.rows, found)
+        print(f'\n{markdown}\n{lines}', end='')
+        if write:
+            self.write_records()
+            for suffix, content in (('.md', markdown), ('.csv', lines)):
+                with atomic_write(self._file(suffix), 'w') as file:
+                    file.write(content)
+
+
+def run_all(args: argparse.Namespace, runs: list[ablation.Run], tables: Tables) -> list[str]:
+    """Do what is to be done, ``--jobs`` at once; one line about each run that failed."""
+    failed: list[str] = []
+    keep = args.keep_checkpoints == 'last'
+    if args.jobs > 1:
+        threads = max((os.cpu_count() or 1) // args.jobs, 1)
+        os.environ.setdefault('OMP_NUM_THREADS', str(threads))
+    with StageBars() as bars:
+
+        def work(run: ablation.Run) -> None:
+            ablation.execute(run, bars.run, keep_checkpoint=keep, keep_seeds=args.keep_seeds)
+
+        for done, (run, error) in enumerate(run_jobs(runs, work, args.jobs), 1):
+            place = f'{run.title} ({done} of {len(runs)} runs)'
+            if error is None:
+                record, _ = ablation_records.record_run(run, args.fixed_threshold)
+                bars.say(
+                    f'{place}: mIoU {record["train_miou"]} on train at {record["threshold"]:g}, '
+                    f'{record["val_miou"]} on val'
+                )
+                tables.write_records()
+            elif isinstance(error, Exception):
+                bars.say(f'{place} failed: {error}')
+                failed.append(f'{run.title}: {str(error).splitlines()[0]}')
+            else:
+                raise error
+    return failed
 
 
 def main() -> None:
@@ -57,51 +167,44 @@ def main() -> None:
             data_root = work / 'toy_data'
             if not args.dry_run:
                 draw_toy_set(data_root)
-        rows = choose_rows(args.table)
-        runs = {
-            (row.key, seed): ablation.make_run(
-                row, args.dataset, seed, work, data_root=data_root, options=args.cfg_options
+        runs = [
+            ablation.make_run(
+                row,
+                args.dataset,
+                seed,
+                work,
+                data_root=data_root,
+                options=args.cfg_options,
+                single_scale=args.single_scale,
             )
             for seed in args.seeds
-            for row in rows
-        }
-        digests = {run.row.config: run.digest for run in runs.values()}
-        out, name = args.out or work, f'table{args.table}_{args.dataset}'
-        former = table.read_records(out / f'{name}_runs.csv')
-        stale = sum(digests.get(line['config']) != line['config_digest'] for line in former)
-        if stale:
-            print(f'{name}_runs.csv: {stale} run(s) of another config are left out')
-
-        def records() -> list[table.Record]:
-            done = [
-                ablation.read_result(run)
-                for run in runs.values()
-                if ablation.plan(run)[0] == 'finished'
-            ]
-            return table.merge_records(former, done, digests)
-
+            for row in choose_rows(args.table)
+        ]
+        for run in runs:
+            ablation_records.check_fixed_threshold(run, args.fixed_threshold)
         keys = [row.key for row in choose_rows(args.table, args.rows)]
-        for (key, seed), run in runs.items():
-            if key not in keys:
-                continue
-            action, reason = ablation.plan(run)
-            print(f'{run.row.title}, seed {seed}: {action} ({reason})', flush=True)
-            if not args.dry_run and action != 'finished':
-                keep = args.keep_checkpoints == 'last'
-                with StageBars() as bars:
-                    ablation.execute(
-                        run, bars.run, keep_checkpoint=keep, keep_seeds=args.keep_seeds
-                    )
-                table.write_records(out / f'{name}_runs.csv', records())
-        found = records()
-        markdown = f'{table.caption(args.dataset, found)}\n\n{table.markdown_table(rows, found)}\n'
-        lines = table.csv_table(rows, found)
-        print(f'\n{markdown}\n{lines}', end='')
-        if not args.dry_run:
-            table.write_records(out / f'{name}_runs.csv', found)
-            for suffix, content in (('md', markdown), ('csv', lines)):
-                with atomic_write(out / f'{name}.{suffix}', 'w') as file:
-                    file.write(content)
+        tables = Tables(args, runs)
+        waiting = []
+        for run in runs:
+            if run.row.key in keys:
+                action, reason = ablation.plan(run)
+                print(f'{run.title}: {action} ({reason})', flush=True)
+                if action != 'finished':
+                    waiting.append(run)
+        failed = []
+        if waiting and not args.dry_run:
+            try:
+                failed = run_all(args, waiting, tables)
+            except KeyboardInterrupt:
+                print('stopped; started again, the same command goes on', file=sys.stderr)
+                # At once: the threads still wait for their stages, which end with this process.
+                sys.stdout.flush()
+                os._exit(130)
+        tables.show(write=not args.dry_run)
+    if failed:
+        lines = '\n  '.join(failed)
+        print(f'error: {len(failed)} of {len(waiting)} runs failed\n  {lines}', file=sys.stderr)
+        raise SystemExit(1)
 
 
 if __name__ == '__main__':
