@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmppc.datasets.tags import write_tags_csv
-from mmppc.datasets.toy_drawing import IGNORE, draw_picture
+from mmppc.datasets.toy_drawing import IGNORE, STYLES, draw_picture
 from mmppc.datasets.toy_saliency import draw_saliency
 from mmppc.datasets.toy_shapes import TOY_CLASSES
 from mmppc.datasets.voc import voc_palette
@@ -27,6 +27,7 @@ def draw_toy_set(
     num_val: int = 100,
     size: int = 128,
     seed: int = 0,
+    style: str = 'toy',
 ) -> Path:
     """Write the toy set in VOC's layout, unless it is there already.
 
@@ -41,12 +42,14 @@ def draw_toy_set(
         num_val: Pictures of the val split, drawn from other random numbers.
         size: Typical side of a picture in pixels, at least 48.
         seed: Decides every picture. Picture k of a split does not depend on how many are drawn.
+        style: One of :data:`mmppc.datasets.toy_drawing.STYLES`.
 
     Returns:
         ``root`` as a path.
 
     Raises:
-        ValueError: If a count is below 1, the size below 48, or the folder holds a toy set of other parameters.
+        ValueError: If a count is below 1, the size below 48, the style unknown, or the folder holds a toy set of
+            other parameters.
         FileExistsError: If the folder holds anything else, or ``root`` is a file.
     """
     if num_train < 1 or num_val < 1 or size < 48 or seed < 0:
@@ -54,13 +57,17 @@ def draw_toy_set(
             'toy set: expected num_train, num_val >= 1, size >= 48 and seed >= 0, '
             f'found {num_train}, {num_val}, {size}, {seed}'
         )
-    parameters = {
+    if style not in STYLES:
+        raise ValueError(f'toy set: style={style!r}, expected one of {sorted(STYLES)}')
+    parameters: dict[str, int | str] = {
         'version': _VERSION,
         'num_train': num_train,
         'num_val': num_val,
         'size': size,
         'seed': seed,
     }
+    if style != 'toy':
+        parameters['style'] = style
     folder = Path(root)
     if _is_drawn(folder, parameters):
         return folder
@@ -80,7 +87,7 @@ def draw_toy_set(
     return folder
 
 
-def _is_drawn(folder: Path, parameters: dict[str, int]) -> bool:
+def _is_drawn(folder: Path, parameters: dict[str, int | str]) -> bool:
     marker = folder / _MARKER
     if marker.is_file():
         found = json.loads(marker.read_text(encoding='utf-8'))
@@ -97,17 +104,19 @@ def _is_drawn(folder: Path, parameters: dict[str, int]) -> bool:
     return False
 
 
-def _write_set(folder: Path, parameters: dict[str, int]) -> None:
+def _write_set(folder: Path, parameters: dict[str, int | str]) -> None:
     palette = np.array(voc_palette(), dtype=np.uint8).tobytes()
     for name in ('JPEGImages', 'SegmentationClass', 'Saliency', 'ImageSets/Segmentation'):
         (folder / name).mkdir(parents=True)
     tags = {}
+    seed, size = int(parameters['seed']), int(parameters['size'])
+    style = STYLES[str(parameters.get('style', 'toy'))]
     for stream, split in enumerate(('train', 'val')):
         names = []
-        for index in range(parameters[f'num_{split}']):
-            key = [parameters['seed'], stream, index]
+        for index in range(int(parameters[f'num_{split}'])):
+            key = [seed, stream, index]
             rng = np.random.default_rng(key)
-            picture, mask, things = draw_picture(index, parameters['size'], rng)
+            picture, mask, things = draw_picture(index, size, rng, style)
             name = f'{split}_{index:05d}'
             Image.fromarray(picture).save(folder / f'JPEGImages/{name}.jpg', quality=92)
             image = Image.fromarray(mask)

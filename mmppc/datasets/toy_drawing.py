@@ -7,6 +7,7 @@ pictures, by design: bodies are shared by classes, and some classes prefer a sce
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -23,7 +24,29 @@ OCCLUDER = 255
 _OVERSAMPLING = 2
 # The scene in which a class stands more often than in others.
 _FAVOURITES = {'cat': 'wall', 'cow': 'meadow', 'taxi': 'road', 'digger': 'sand'}
-_FAVOUR = 0.6
+
+
+@dataclass(frozen=True)
+class ToyStyle:
+    """What differs between toy sets.
+
+    Attributes:
+        object_size: Range of half of a body's width, relative to the picture's typical side.
+        objects: Probabilities of one, two and three objects in a picture.
+        favour: Probability that a class with a favourite scene stands in it for sure; otherwise any scene is drawn.
+    """
+
+    object_size: tuple[float, float]
+    objects: tuple[float, float, float]
+    favour: float
+
+
+STYLES = {
+    'toy': ToyStyle(object_size=(0.18, 0.32), objects=(0.55, 0.35, 0.1), favour=0.6),
+    # Large bodies beside a small part that tells the class, and scenes that give four classes away nearly as well.
+    'parts': ToyStyle(object_size=(0.24, 0.36), objects=(0.8, 0.2, 0.0), favour=0.8),
+}
+"""Toy sets by name: ``toy``, and ``parts``, in which activating too little and too much is easiest to see."""
 
 
 class ToyPicture(NamedTuple):
@@ -37,28 +60,31 @@ class ToyPicture(NamedTuple):
     """(H, W) uint8: 0 the scene, 1 .. K the objects, 255 what stands before them."""
 
 
-def draw_picture(index: int, size: int, rng: Generator) -> ToyPicture:
+def draw_picture(
+    index: int, size: int, rng: Generator, style: ToyStyle = STYLES['toy']
+) -> ToyPicture:
     """One toy picture.
 
     Args:
         index: Decides the class of the first object, in turn.
         size: Typical side in pixels; each side is uniform in 0.8125..1.125 times this.
         rng: Source of everything else.
+        style: Sizes, numbers and scenes.
     """
     sides = rng.integers(round(size * 0.8125), round(size * 1.125) + 1, size=2)
     height, width = int(sides[0]), int(sides[1])
     canvas = (height * _OVERSAMPLING, width * _OVERSAMPLING)
     foreground = len(TOY_CLASSES) - 1
     classes = [1 + index % foreground]
-    for _ in range(int(rng.choice(3, p=(0.55, 0.35, 0.1)))):
+    for _ in range(int(rng.choice(3, p=style.objects))):
         classes.append(1 + int(rng.integers(foreground)))
     scene = _FAVOURITES.get(TOY_CLASSES[classes[0]], '')
-    if not scene or rng.random() > _FAVOUR:
+    if not scene or rng.random() > style.favour:
         scene = SCENES[int(rng.integers(len(SCENES)))]
     while True:
         image = draw_scene(scene, canvas, rng)
         labels, things = np.zeros(canvas, np.uint8), np.zeros(canvas, np.uint8)
-        if _place_objects(image, (labels, things), classes, size, rng):
+        if _place_objects(image, (labels, things), classes, (size, style), rng):
             break
         # Where it is crowded, give up an object now and then; the first one always finds room.
         if len(classes) > 1 and rng.random() < 0.1:
@@ -73,16 +99,17 @@ def _place_objects(
     image: np.ndarray,
     layers: tuple[np.ndarray, np.ndarray],
     classes: list[int],
-    size: int,
+    scale: tuple[int, ToyStyle],
     rng: Generator,
 ) -> bool:
     """Draw the objects and what stands before them; False if one of them cannot be told."""
     labels, instances = layers
     parts = np.zeros(labels.shape, np.uint8)
     drawn_pixels = []
+    size, style = scale
     shrink = len(classes) ** -0.3
     for number, label in enumerate(classes, start=1):
-        place = _random_pose(labels.shape, size * shrink, rng)
+        place = _random_pose(labels.shape, size * shrink, style.object_size, rng)
         shapes = object_shapes(label, rng)
         if not all(_inside(place(shape.points), labels.shape) for shape in shapes if shape.part):
             return False
@@ -104,11 +131,11 @@ def _place_objects(
 
 
 def _random_pose(
-    canvas: tuple[int, ...], size: float, rng: Generator
+    canvas: tuple[int, ...], size: float, half_width: tuple[float, float], rng: Generator
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A map from an object's frame to canvas pixels: mirrored, turned, stretched, moved."""
     height, width = canvas
-    scale = rng.uniform(0.18, 0.32) * size * _OVERSAMPLING
+    scale = rng.uniform(*half_width) * size * _OVERSAMPLING
     angle = rng.normal(0, 0.16)
     mirror = 1 if rng.random() < 0.5 else -1
     stretch = np.array([mirror * rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.15)])
