@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from .auto_threshold import METHODS
+
 
 @dataclass(frozen=True)
 class ContrastOptions:
@@ -11,7 +13,11 @@ class ContrastOptions:
     Attributes:
         topk: K, pixels that make a prototype (Eq. 5).
         temperature: tau of Eq. 4.
-        bg_threshold: Score of the background when pixels are labelled.
+        bg_threshold: Score of the background when pixels are labelled, or ``auto`` for one that comes from the batch's
+            maps.
+        auto_threshold: How, with ``auto``: ``otsu``, one threshold that parts the batch's scores best;
+            ``otsu_picture``, one a picture; ``share``, such that ``foreground_share`` of the batch is foreground.
+        foreground_share: Of ``auto_threshold='share'``, in (0, 1).
         cross_prototype: Contrast with the other view's prototypes (Eq. 6).
         cross_cam: Contrast with the other view's pseudo labels (Eq. 7).
         intra: Contrast within each view (Eq. 9).
@@ -40,7 +46,9 @@ class ContrastOptions:
 
     topk: int = 32
     temperature: float = 0.1
-    bg_threshold: float = 0.2
+    bg_threshold: float | str = 0.2
+    auto_threshold: str = 'otsu'
+    foreground_share: float = 0.3
     cross_prototype: bool = True
     cross_cam: bool = True
     intra: bool = True
@@ -65,6 +73,7 @@ class ContrastOptions:
 
     def __post_init__(self) -> None:
         choices = {
+            'auto_threshold': METHODS,
             'proto_candidates': ('assigned', 'tagged', 'all'),
             'bg_conf': ('one_minus_max', 'constant'),
             'absent': ('ignore', 'include'),
@@ -77,8 +86,12 @@ class ContrastOptions:
                 raise ValueError(f'{name} must be one of {allowed}, got {getattr(self, name)!r}')
         if self.topk < 1:
             raise ValueError(f'topk must be at least 1, got {self.topk}')
-        if not 0 <= self.bg_threshold < 1:
-            raise ValueError(f'bg_threshold must be in [0, 1), got {self.bg_threshold}')
+        threshold = self.bg_threshold
+        known = threshold == 'auto' if isinstance(threshold, str) else 0 <= threshold < 1
+        if not known:
+            raise ValueError(f"bg_threshold must be in [0, 1) or 'auto', got {threshold!r}")
+        if not 0 < self.foreground_share < 1:
+            raise ValueError(f'foreground_share must be in (0, 1), got {self.foreground_share}')
         if self.temperature <= 0:
             raise ValueError(f'temperature must be positive, got {self.temperature}')
         for name in ('pool_ratio', 'keep_ratio'):

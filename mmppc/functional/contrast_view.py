@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .auto_threshold import automatic_threshold
 from .cam import min_max_normalize, pseudo_labels, with_background
 from .contrast_options import ContrastOptions
 from .distributed import Ranks
@@ -28,23 +29,58 @@ class ContrastView:
         return self.embeddings @ prototypes.t() / temperature
 
 
+@dataclass(frozen=True)
+class LabelledPixels:
+    """Labels (P,), 255 where ignored, confidences (P, K) and the pixels that may represent each class (P, K) bool."""
+
+    labels: Tensor
+    scores: Tensor
+    candidates: Tensor
+
+
 def score_maps(
-    cams: Tensor, tags: Tensor, options: ContrastOptions, valid: Tensor | None = None
+    cams: Tensor,
+    tags: Tensor,
+    options: ContrastOptions,
+    valid: Tensor | None = None,
+    ranks: Ranks | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Confidences (N, 1+C, h, w) and pseudo labels (N, h, w) of raw maps (N, 1+C, h, w) of pictures with ``tags``.
 
-    The maps are normalised by their ``valid`` cells (N, h, w), None for all.
+    The maps are normalised by their ``valid`` cells (N, h, w), None for all. An automatic threshold is that of all
+    ``ranks`` together; None for this process alone.
     """
     counted = None if valid is None else valid.unsqueeze(1)
     scores = min_max_normalize(cams, clamp=options.clamp_scores, valid=counted)
-    labels = pseudo_labels(scores, tags, options.bg_threshold)
+    threshold = _threshold(scores, tags, options, valid, ranks)
+    labels = pseudo_labels(scores, tags, threshold)
     foreground = scores[:, 1:]
     if options.bg_conf == 'one_minus_max':
         tagged = foreground * tags[:, :, None, None].to(foreground)
         background = 1 - tagged.amax(dim=1, keepdim=True)
     else:
-        background = torch.full_like(foreground[:, :1], options.bg_threshold)
+        background = torch.zeros_like(foreground[:, :1]) + threshold
     return torch.cat([background, foreground], dim=1), labels
+
+
+def _threshold(
+    scores: Tensor,
+    tags: Tensor,
+    options: ContrastOptions,
+    valid: Tensor | None,
+    ranks: Ranks | None,
+) -> float | Tensor:
+    """Score of the background: a number, or (N, 1, 1, 1)."""
+    if isinstance(options.bg_threshold, str):
+        return automatic_threshold(
+            scores,
+            tags,
+            options.auto_threshold,
+            share=options.foreground_share,
+            valid=valid,
+            ranks=ranks,
+        )
+    return options.bg_threshold
 
 
 def _candidates(
@@ -74,6 +110,33 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def label_pixels(
+    cams: Tensor,
+    tags: Tensor | None,
+    labels: Tensor | None,
+    valid: Tensor | None,
+    options: ContrastOptions,
+    ranks: Ranks,
+) -> LabelledPixels:
+    """What one view's maps (N, 1+C, h, w) say about its pixels, under tags (N, C) or dense labels (N, h, w).
+
+    Pixels outside ``valid`` (N, h, w) are labelled 255 and represent no class.
+    """
+    if labels is None:
+        if tags is None:
+            raise ValueError('the contrast needs tags or dense labels')
+        scores, labels = score_maps(cams, tags, options, valid, ranks)
+    else:
+        scores, tags = cams, None
+    if valid is not None:
+        labels = labels.masked_fill(~valid, IGNORED)
+    candidates = _candidates(labels, tags, cams.shape[1], options, ranks)
+    if valid is not None:
+        candidates = candidates & valid.reshape(-1, 1)
+    return LabelledPixels(labels.flatten(), scores.permute(0, 2, 3, 1).flatten(0, 2), candidates)
+
+
+@torch.no_grad()
 def label_and_estimate(
     features: Tensor,
     cams: Tensor,
@@ -83,35 +146,21 @@ def label_and_estimate(
     options: ContrastOptions,
     ranks: Ranks,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixel labels (P,), prototypes (K, D) and their validity (K,) of one view.
-
-    Pixels outside ``valid`` (N, h, w) are labelled 255 and make no prototype.
-    """
-    num_classes = cams.shape[1]
-    if labels is None:
-        if tags is None:
-            raise ValueError('the contrast needs tags or dense labels')
-        scores, labels = score_maps(cams, tags, options, valid)
-    else:
-        scores, tags = cams, None
-    if valid is not None:
-        labels = labels.masked_fill(~valid, IGNORED)
-    candidates = _candidates(labels, tags, num_classes, options, ranks)
-    if valid is not None:
-        candidates = candidates & valid.reshape(-1, 1)
+    """Pixel labels (P,), prototypes (K, D) and their validity (K,) of one view."""
+    labelled = label_pixels(cams, tags, labels, valid, options, ranks)
     pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
     if options.norm_before_proto:
         pixels = F.normalize(pixels, dim=1)
     prototypes, valid = estimate_prototypes(
         pixels,
-        scores.permute(0, 2, 3, 1).flatten(0, 2),
-        candidates,
+        labelled.scores,
+        labelled.candidates,
         options.topk,
         clamp=options.clamp_scores,
         group=ranks.group,
         sync=options.sync_prototypes,
     )
-    return labels.flatten(), prototypes, valid
+    return labelled.labels, prototypes, valid
 
 
 def build_view(

@@ -1,6 +1,7 @@
 """The paper's contrast as a term of the CAM stage."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch.nn as nn
@@ -27,8 +28,8 @@ class PixelPrototypeContrastLoss(nn.Module):
             (of the logits over all channels, as EPS reads its maps), or ``auto`` for the refined ones where there are,
             else ``logits``.
         **options: Any field of :class:`mmppc.functional.contrast_options.ContrastOptions`: ``topk``, ``temperature``,
-            ``bg_threshold``, ``cross_weight``, ``intra_weight``, the terms' switches ``cross_prototype``,
-            ``cross_cam``, ``intra``, ``prototype_mining`` and ``pixel_sampling``, and the rest.
+            ``bg_threshold`` (a number or ``auto``), ``cross_weight``, ``intra_weight``, the terms' switches
+            ``cross_prototype``, ``cross_cam``, ``intra``, ``prototype_mining`` and ``pixel_sampling``, and the rest.
 
     Raises:
         ValueError: ``preset``, ``cam_source`` or an option's value is unknown.
@@ -55,8 +56,14 @@ class PixelPrototypeContrastLoss(nn.Module):
             )
         return view.refined
 
-    def forward(self, views: Sequence[ViewOutput], tags: Tensor) -> dict[str, Tensor]:
-        """``loss_cross_prototype``, ``loss_cross_cam`` and ``loss_intra`` of views with ``tags`` (N, C) multi-hot.
+    def on_common_grid(
+        self, views: Sequence[ViewOutput]
+    ) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
+        """What the contrast compares: each view's features and maps on the grid of the last view.
+
+        Returns:
+            Features (N, D, h, w) and maps (N, 1+C, h, w) of each view, and the cells (N, h, w) bool that all views
+            cover wholly, None for all.
 
         Raises:
             ValueError: The views carry no embeddings.
@@ -77,4 +84,18 @@ class PixelPrototypeContrastLoss(nn.Module):
         valid = views[-1].valid
         if valid is not None:
             valid = valid_cells(valid, (cams[-1].shape[-2], cams[-1].shape[-1])).squeeze(1)
-        return pixel_prototype_contrast(features, cams, tags, preset=self.options, valid=valid)
+        return features, cams, valid
+
+    def forward(
+        self, views: Sequence[ViewOutput], tags: Tensor, *, sync: bool | None = None
+    ) -> dict[str, Tensor]:
+        """``loss_cross_prototype``, ``loss_cross_cam`` and ``loss_intra`` of views with ``tags`` (N, C) multi-hot.
+
+        ``sync`` replaces ``sync_prototypes``: False for a process that looks at its own pictures alone.
+
+        Raises:
+            ValueError: The views carry no embeddings.
+        """
+        features, cams, valid = self.on_common_grid(views)
+        options = self.options if sync is None else replace(self.options, sync_prototypes=sync)
+        return pixel_prototype_contrast(features, cams, tags, preset=options, valid=valid)
