@@ -335,10 +335,8 @@ def check_laptop(timm: Import, weights: Import) -> Finding:
         return Finding(check, 'warning', f'{listed}; the _laptop configs need it', install)
     if numbers(timm.version) < (1, 0):
         return Finding(check, 'warning', f'timm {timm.version}, expected at least 1.0', install)
-    size = weights.details['bytes'] / machine.MB
-    return Finding(
-        check, 'ok', f'timm {timm.version}, weights of EfficientNet-Lite0 ({size:.0f} MB)'
-    )
+    size = machine.size_text(weights.details['bytes'])
+    return Finding(check, 'ok', f'timm {timm.version}, weights of EfficientNet-Lite0 ({size})')
 
 
 def check_coco(result: Import, versions: Mapping[str, str]) -> Finding:

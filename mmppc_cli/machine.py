@@ -14,11 +14,12 @@ from mmppc_cli.alone import load_alone
 
 if TYPE_CHECKING:
     from mmppc.doctor.finding import Finding
+    from mmppc.utils.disk import GB, nearest_folder, size_text
 else:
     Finding = load_alone('doctor/finding.py').Finding
+    _disk = load_alone('utils/disk.py')
+    GB, nearest_folder, size_text = _disk.GB, _disk.nearest_folder, _disk.size_text
 
-GB = 1 << 30
-MB = 1 << 20
 LITTLE_MEMORY = 4 * GB
 LITTLE_SHARED_MEMORY = 1 * GB
 LITTLE_DISK = 5 * GB
@@ -65,10 +66,10 @@ def check_memory(memory: Memory) -> Finding:
     if memory.total is None:
         return Finding('memory', 'skipped', 'this system does not say how much it has')
     total = min(memory.total, memory.limit or memory.total)
-    found = f'{_size(total)}' + (' (limit of the container)' if total < memory.total else '')
+    found = f'{size_text(total)}' + (' (limit of the container)' if total < memory.total else '')
     free = total if memory.available is None else min(memory.available, total)
     if memory.available is not None:
-        found += f', {_size(free)} free'
+        found += f', {size_text(free)} free'
     if free < LITTLE_MEMORY:
         return Finding(
             'memory', 'warning', f'{found}: little for a training',
@@ -85,11 +86,11 @@ def check_shared_memory(size: int | None) -> Finding | None:
     if size < LITTLE_SHARED_MEMORY:
         return Finding(
             'shared memory', 'warning',
-            f'/dev/shm has {_size(size)}: loading workers may end with "Bus error" or "killed by signal"',
+            f'/dev/shm has {size_text(size)}: loading workers may end with "Bus error" or "killed by signal"',
             'start the container with --shm-size=8g (or --ipc=host), or use train_dataloader.num_workers=0 '
             'train_dataloader.persistent_workers=False',
         )  # fmt: skip
-    return Finding('shared memory', 'ok', f'/dev/shm has {_size(size)}')
+    return Finding('shared memory', 'ok', f'/dev/shm has {size_text(size)}')
 
 
 def check_disk(folder: Path) -> Finding:
@@ -104,7 +105,7 @@ def check_disk(folder: Path) -> Finding:
         free = shutil.disk_usage(place).free
     except OSError as error:
         return Finding('disk', 'skipped', f'{shown}: {error}')
-    found = f'{_size(free)} free at {shown}'
+    found = f'{size_text(free)} free at {shown}'
     if free < LITTLE_DISK:
         return Finding(
             'disk', 'warning', f'{found}: checkpoints and seeds may fill it',
@@ -141,7 +142,7 @@ def check_gpus(torch: dict[str, Any] | None, driver: Sequence[str]) -> list[Find
 def _device(index: int, device: dict[str, Any], build: str) -> Finding:
     name = f'GPU {index}'
     found = (
-        f'{device["name"]}, {_size(device["memory"])}, compute capability {device["capability"]}; '
+        f'{device["name"]}, {size_text(device["memory"])}, compute capability {device["capability"]}; '
         f'PyTorch is built for {build}'
     )
     if device['error']:
@@ -222,18 +223,6 @@ def shared_memory() -> int | None:
         return shutil.disk_usage('/dev/shm').total
     except OSError:
         return None
-
-
-def nearest_folder(path: Path) -> Path:
-    """``path`` itself, or the nearest folder above it that exists."""
-    place = path.absolute()
-    while not place.is_dir() and place != place.parent:
-        place = place.parent
-    return place
-
-
-def _size(size: int) -> str:
-    return f'{size / GB:.1f} GB' if size >= GB else f'{size / MB:.0f} MB'
 
 
 def _read(path: Path) -> str:

@@ -107,7 +107,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from mmppc.pipeline.run import RunOptions, figures_table, run_pipeline
+    from mmppc.pipeline.run import RunOptions, figures_table, run_pipeline, show_plan
     from mmppc.utils.places import find_pipeline
     from mmppc.utils.runner import parse_options
 
@@ -141,10 +141,10 @@ def _run(args: argparse.Namespace) -> None:
         first=args.only or args.first,
         last=args.only or args.last,
     )
-    manifests = run_pipeline(options, dry_run=args.dry_run)
     if args.dry_run:
+        show_plan(options)
         return
-    table = figures_table(manifests)
+    table = figures_table(run_pipeline(options))
     if table.rows:
         print(table)
     print(f'everything is in {work_dir}')

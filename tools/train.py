@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmppc.utils import runner as run
+from mmppc.utils.checkpoint_space import check_checkpoint_space
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,7 +41,9 @@ def main() -> None:
             cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         run.use_resume(cfg, args.resume)
         run.use_checkpoint_check(cfg, strict=cfg.get('resume', False))
-        run.build_runner(cfg).train()
+        runner = run.build_runner(cfg)
+        check_checkpoint_space(runner)
+        runner.train()
 
 
 if __name__ == '__main__':

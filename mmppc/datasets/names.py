@@ -13,7 +13,7 @@ PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '
 
 
 def sample_id(name: str) -> str:
-    """The name a picture has everywhere in the pipeline: no suffix, '/' separators, Unicode NFC.
+    """The name a picture has everywhere in the pipeline: no suffix, '/' separators, Unicode NFC, no blanks around it.
 
     Tag files, split lists and folder listings all pass through here, so that a name typed on one
     system ('Käse.JPG', 'set\\\\a', './a.png') meets the file written on another.
@@ -27,7 +27,7 @@ def sample_id(name: str) -> str:
     while name.startswith('./'):
         name = name[2:]
     stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in PICTURE_SUFFIXES else name
+    return stem.rstrip() if suffix.lower() in PICTURE_SUFFIXES else name
 
 
 def list_files(folder: str | os.PathLike, suffixes: Sequence[str]) -> dict[str, list[str]]:
@@ -38,7 +38,7 @@ def list_files(folder: str | os.PathLike, suffixes: Sequence[str]) -> dict[str, 
         suffixes: Lower-case endings with their dot; compared without regard to case.
 
     Returns:
-        NFC name below the folder without the suffix -> sorted paths relative to the folder.
+        NFC name below the folder without the suffix and blanks around it -> sorted paths relative to the folder.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -54,7 +54,8 @@ def list_files(folder: str | os.PathLike, suffixes: Sequence[str]) -> dict[str, 
             if ending is None or file.startswith('.'):
                 continue
             path = Path(base, file).relative_to(root).as_posix()
-            key = unicodedata.normalize('NFC', path[: -len(ending)]).replace('\\', '/')
+            # Without the blanks around it, which no tag file or list keeps.
+            key = unicodedata.normalize('NFC', path[: -len(ending)]).replace('\\', '/').strip()
             found.setdefault(key, []).append(path)
     return dict(sorted(found.items()))
 

@@ -13,7 +13,7 @@ import os
 import re
 import unicodedata
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def load_tags(
             * a folder of VOC ``.xml`` annotations, one a picture (subfolders allowed). The picture
               is named by the XML's own path, not by its ``<filename>``. Every ``<object>``
               counts, also ``difficult`` and truncated ones; parts of an object do not.
-            * ``.csv`` with the header ``image,tags``. Tags are separated by ``;``, ``|`` or (in a
+            * ``.csv`` with the header ``image,tags`` in any case. Tags are separated by ``;``, ``|`` or (in a
               quoted cell) ``,``, and by blanks too unless a class name itself contains one. An
               empty cell means no tag.
             * ``.csv`` with the header ``image,<class>,<class>,...``, a column for every class, 0 or 1.
@@ -73,15 +73,20 @@ def load_tags(
     return _multi_hot(rows, names, ignore_unknown)
 
 
-def tag_names(path: str | os.PathLike) -> set[str]:
+def tag_names(path: str | os.PathLike, *, guess: bool = True) -> set[str]:
     """The names that occur as tags, of a source whose classes are not known.
 
     Formats are those of :func:`load_tags`. In a CSV ``image,tags`` the tags are separated by ``;``, ``|`` or ``,``;
     only if no cell has such a sign, by blanks.
 
+    Args:
+        path: The source.
+        guess: Whether blanks separate even if a word never stands alone, so that they may be part of a name
+            (``guinea pig``).
+
     Raises:
         FileNotFoundError: If there is nothing at ``path``.
-        ValueError: If the content is not as described.
+        ValueError: If the content is not as described, or without ``guess`` may be read in two ways.
     """
     file = Path(path)
     if not file.exists():
@@ -90,19 +95,33 @@ def tag_names(path: str | os.PathLike) -> set[str]:
         rows = list(_read_voc_folder(file))
     elif file.suffix.lower() == '.csv':
         rows = list(_read_csv(file, None, ignore_unknown=True))
-        header = read_text(file).splitlines()[0]
-        lists = re.match(r'"?image"?\s*[,;\t]\s*"?tags"?\s*$', header)
-        if not lists:
-            sign = re.sub(r'"?image"?\s*', '', header)[0]
-            columns = next(csv.reader([header], delimiter=sign))[1:]
-            return {unicodedata.normalize('NFC', name.strip()) for name in columns}
-        if lists and all(len(names) <= 1 for _, names, _ in rows):
+        table = _table(file)
+        header = _header(next(table)[1])
+        if not _has_lists(header):
+            return set(header[1:])
+        if not any(re.search('[;|,]', cell) for _, cells in table for cell in cells[1:]):
+            if not guess:
+                _check_words(rows)
             rows = [(key, ' '.join(names).split(), where) for key, names, where in rows]
     elif file.suffix.lower() == '.json':
         rows = list(_read_json(file))
     else:
         raise ValueError(f'{file}: expected a .csv, a .json or a folder of VOC .xml annotations')
     return {unicodedata.normalize('NFC', name) for _, names, _ in rows for name in names}
+
+
+def _check_words(rows: Sequence[_Row]) -> None:
+    """ValueError if a cell of several words has one that is nowhere a cell by itself."""
+    alone = {name for _, names, _ in rows for name in names}
+    for _, names, where in rows:
+        words = ' '.join(names).split()
+        unsure = [word for word in words if word not in alone]
+        if unsure:
+            raise ValueError(
+                f'{where}: is {" ".join(words)!r} one class or {len(words)}? {unsure[0]!r} is nowhere a tag by itself, '
+                "and no cell has a ';'. Separate tags by ';' (after a single tag of several words, too), or list the "
+                'classes in a file, one a line, the background first, and give it as --classes'
+            )
 
 
 def write_tags_csv(path: str | os.PathLike, tags: Mapping[str, Sequence[str]]) -> None:
@@ -207,10 +226,14 @@ def _read_json(file: Path) -> Iterable[_Row]:
         yield picture, [tag.strip() for tag in tags], f'{file}: field {picture!r}'
 
 
-def _read_csv(file: Path, classes: Sequence[str] | None, ignore_unknown: bool) -> Iterable[_Row]:
-    """Rows of a CSV; where the classes are not known (None), blanks are part of a name."""
+def _table(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells of a CSV's rows, the header first.
+
+    Raises:
+        ValueError: If the header does not start with ``image``, or the file is not CSV.
+    """
     text = read_text(file)
-    match = re.match(r'"?image"?\s*([,;\t])', text)
+    match = re.match(r'"?image"?\s*([,;\t])', text, flags=re.IGNORECASE)
     if match is None:
         found = text.splitlines()[0][:80] if text.strip() else ''
         raise ValueError(
@@ -219,27 +242,43 @@ def _read_csv(file: Path, classes: Sequence[str] | None, ignore_unknown: bool) -
         )
     reader = csv.reader(io.StringIO(text, newline=''), delimiter=match.group(1), strict=True)
     try:
-        header = [unicodedata.normalize('NFC', cell.strip()) for cell in next(reader)]
-        as_list = header[1:] == ['tags']
-        if not as_list:
-            _check_class_columns(file, header[1:], classes, ignore_unknown)
         for cells in reader:
-            where = f'{file}: line {reader.line_num}'
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise ValueError(
-                    f'{where}: expected {len(header)} columns, found {len(cells)}: {cells[:8]}'
-                    + ("; separate the tags by ';' or quote them" if as_list else '')
-                )
-            if not cells[0].strip():
-                raise ValueError(f"{where}: column 'image' is empty, expected a picture's name")
-            if as_list:
-                yield cells[0], _split_tags(cells[1], classes), where
-            else:
-                yield cells[0], _marked_columns(header, cells, where), where
+            yield reader.line_num, cells
     except csv.Error as error:
         raise ValueError(f'{file}: line {reader.line_num}: not CSV: {error}') from None
+
+
+def _header(cells: Sequence[str]) -> list[str]:
+    return [unicodedata.normalize('NFC', cell.strip()) for cell in cells]
+
+
+def _has_lists(header: Sequence[str]) -> bool:
+    """Whether a CSV has one column of tags, not a column for every class."""
+    return [name.lower() for name in header[1:]] == ['tags']
+
+
+def _read_csv(file: Path, classes: Sequence[str] | None, ignore_unknown: bool) -> Iterable[_Row]:
+    """Rows of a CSV; where the classes are not known (None), blanks are part of a name."""
+    table = _table(file)
+    header = _header(next(table)[1])
+    as_list = _has_lists(header)
+    if not as_list:
+        _check_class_columns(file, header[1:], classes, ignore_unknown)
+    for line, cells in table:
+        where = f'{file}: line {line}'
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise ValueError(
+                f'{where}: expected {len(header)} columns, found {len(cells)}: {cells[:8]}'
+                + ("; separate the tags by ';' or quote them" if as_list else '')
+            )
+        if not cells[0].strip():
+            raise ValueError(f"{where}: column 'image' is empty, expected a picture's name")
+        if as_list:
+            yield cells[0], _split_tags(cells[1], classes), where
+        else:
+            yield cells[0], _marked_columns(header, cells, where), where
 
 
 def _split_tags(cell: str, classes: Sequence[str] | None) -> list[str]:

@@ -75,6 +75,11 @@ def read_classes(layout: Layout, contents: list[Contents]) -> list[Finding]:
             if found:
                 content.classes, content.made = (BACKGROUND, *found), True
                 findings += check_names(content.classes, made=True)
+            try:
+                tag_names(content.part.tags, guess=False)
+            except ValueError as error:
+                what, _, remedy = str(error).rpartition('. ')
+                findings.append(Finding('classes: words', ERROR, what, remedy))
         else:
             findings.append(no_classes(reason, optional=layout.optional))
     return distinct(findings)

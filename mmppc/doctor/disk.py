@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmppc.doctor.facts import PictureFacts
 from mmppc.doctor.finding import ERROR, OK, SKIPPED, WARNING, Finding
+from mmppc.utils.disk import nearest_folder, size_text
 
 CHECK = 'disk space'
 SEED_BYTES = 1.5
@@ -18,8 +19,6 @@ MASK_BYTES = 0.04
 USUAL_TAGS = 2
 """A picture, where there are no tags to count."""
 _MARGIN = 2
-_GB = 1 << 30
-_MB = 1 << 20
 
 
 def needed_bytes(sizes: Sequence[tuple[int, int]], tags: Sequence[int]) -> tuple[int, int]:
@@ -49,20 +48,22 @@ def check_space(
         return Finding(CHECK, SKIPPED, 'no picture could be read')
     counts = [USUAL_TAGS if num_tags is None else num_tags.get(name, 0) for name in read]
     seeds, masks = needed_bytes([facts.size for facts in read.values()], counts)
-    place = _existing(work_dir)
+    place = nearest_folder(work_dir)
     free = shutil.disk_usage(place).free
     if sum(counts):
         tags = f', {sum(counts) / len(read):.1f} tags each' + (
             ' (assumed)' if num_tags is None else ''
         )
-        needs = f'seeds take about {_text(seeds)}, masks {_text(masks)}'
+        needs = f'seeds take about {size_text(seeds)}, masks {size_text(masks)}'
         how = (
             f'{len(read)} pictures{tags}; {SEED_BYTES} bytes a pixel and tag, {MASK_BYTES} a pixel'
         )
     else:
-        needs = f'masks take about {_text(masks)}'
+        needs = f'masks take about {size_text(masks)}'
         how = f'{len(read)} pictures; {MASK_BYTES} bytes a pixel'
-    found = f'{needs}; {_text(free)} free at {work_dir} ({how}; checkpoints and logs come on top)'
+    found = (
+        f'{needs}; {size_text(free)} free at {work_dir} ({how}; checkpoints and logs come on top)'
+    )
     if not os.access(place, os.W_OK | os.X_OK):
         return Finding(
             CHECK, ERROR, f'{place} cannot be written', 'name another folder with --work-dir'
@@ -77,15 +78,3 @@ def check_space(
     if _MARGIN * (seeds + masks) > free:
         return Finding(CHECK, WARNING, found, 'that is tight: a second run does not fit')
     return Finding(CHECK, OK, found)
-
-
-def _existing(path: Path) -> Path:
-    """``path``, or the nearest folder above it that exists."""
-    place = path.absolute()
-    while not place.is_dir() and place != place.parent:
-        place = place.parent
-    return place
-
-
-def _text(size: int) -> str:
-    return f'{size / _GB:.1f} GB' if size >= _GB else f'{max(1, round(size / _MB))} MB'

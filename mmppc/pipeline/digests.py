@@ -23,7 +23,10 @@ def files_digest(files: Iterable[tuple[str, Path]]) -> str:
     """Digest of the names and contents of some files."""
     found = hashlib.sha256()
     for name, path in files:
-        found.update(f'{name}\n'.encode() + path.read_bytes())
+        found.update(f'{name}\n'.encode('utf-8', 'surrogatepass'))
+        with path.open('rb') as file:
+            while block := file.read(1 << 20):
+                found.update(block)
     return found.hexdigest()[:12]
 
 
@@ -37,6 +40,17 @@ def sizes_digest(folder: Path, files: Iterable[str]) -> str:
     for name in sorted(files):
         path = folder / name
         lines.append(f'{name} {path.stat().st_size if path.is_file() else "missing"}')
+    return hashlib.sha256('\n'.join(lines).encode('utf-8', 'surrogatepass')).hexdigest()[:12]
+
+
+def times_digest(folder: Path) -> str:
+    """Digest of the names, sizes and times of change of all files below a folder; contents are not read."""
+    lines = []
+    for path in sorted(folder.rglob('*')):
+        if path.is_file() and not path.name.startswith('.'):
+            status = path.stat()
+            name = path.relative_to(folder).as_posix()
+            lines.append(f'{name} {status.st_size} {status.st_mtime_ns}')
     return hashlib.sha256('\n'.join(lines).encode('utf-8', 'surrogatepass')).hexdigest()[:12]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from mmppc.pipeline.stage_process import Stage as RunStage
 from mmppc.storage.atomic import atomic_write
 
 REPLACED = 'replaced'
+CONFIG = 'config.py'
+LOG = 'stage.log'
 
 
 def chosen_steps(steps: list[Step], first: str | None, last: str | None) -> list[Step]:
@@ -83,28 +86,67 @@ def execute(
         return former  # it was made before, and replaced in between
     outputs = _outputs(steps, work_dir)
     threshold = _threshold(pipeline, steps, step)
-    value = None if threshold is None else threshold.value
-    cfg = fill(step.cfg.to_dict(), outputs, value)
-    content = Config(cfg)
+    cfg = Config(fill(step.cfg.to_dict(), outputs, None if threshold is None else threshold.value))
     if step.stage.do == 'train':
-        share_batch(content, gpus, step.stage.name)
-    config = step.folder / 'config.py'
-    with atomic_write(config, 'w') as file:
-        file.write(content.pretty_text)
+        share_batch(cfg, gpus, step.stage.name)
+    with atomic_write(step.folder / CONFIG, 'w') as file:
+        file.write(cfg.pretty_text)
+    command = _command(step, outputs, threshold, tools, gpus)
+    seed = (cfg.get('randomness') or {}).get('seed')
+    manifest = {
+        **_as_started(step, former, threshold),
+        'command': command,
+        'seed': seed,
+        'gpus': gpus,
+    }
+    write_manifest(step.folder, manifest)
+    for partial in step.folder.rglob('.*.tmp'):  # of files that a kill left unfinished
+        partial.unlink(missing_ok=True)
+    start = time.monotonic()
+    run(step.stage.title, command, step.folder / LOG, pass_fds=pass_fds)
+    outputs_now = check_outputs(step)
+    finished = {
+        **manifest,
+        'state': 'finished',
+        'finished': _now(),
+        'seconds': round(manifest['seconds_before'] + time.monotonic() - start, 1),
+        'outputs': outputs_now,
+        'files': count_files(step.folder, outputs_now),
+        'figures': stage_figures(step.folder, None if threshold is None else threshold.source),
+    }
+    write_manifest(step.folder, finished)
+    return finished
+
+
+def _command(
+    step: Step,
+    outputs: Mapping[str, Mapping[str, str]],
+    threshold: Threshold | None,
+    tools: Path,
+    gpus: int,
+) -> list[str]:
+    """The stage's command line."""
     checkpoint = outputs.get(step.stage.of or '', {}).get('checkpoint')
     if step.stage.do == 'test' and checkpoint is None:
         raise FileNotFoundError(f'{step.stage.name}: {step.stage.of} has left no checkpoint')
-    command = stage_command(
+    return stage_command(
         step.stage,
         tools,
-        config,
+        step.folder / CONFIG,
         step.folder,
         checkpoint=Path(checkpoint) if checkpoint else None,
-        seeds=fill(step.stage.seeds, outputs, value),
+        seeds=fill(step.stage.seeds, outputs, None),
         threshold=threshold,
         gpus=gpus,
     )
-    manifest = {
+
+
+def _as_started(
+    step: Step, former: Mapping[str, Any], threshold: Threshold | None
+) -> dict[str, Any]:
+    """The manifest of a stage that starts now, for the first time or again."""
+    chosen = None if threshold is None else {'value': threshold.value, 'source': threshold.source}
+    return {
         'stage': step.stage.name,
         'title': step.stage.title,
         'do': step.stage.do,
@@ -114,36 +156,26 @@ def execute(
         'data': step.data,
         'upstream': step.upstream,
         'split': step.split,
-        'command': command,
-        'seed': (cfg.get('randomness') or {}).get('seed'),
-        'gpus': gpus,
         'versions': versions(),
         'started': former.get('started') or _now(),
+        'begun': round(time.time(), 1),
+        'seconds_before': _spent(former, step.folder / LOG),
         'seconds': None,
         'attempts': former.get('attempts', 0) + 1,
         'outputs': {},
-        'threshold': None
-        if threshold is None
-        else {'value': threshold.value, 'source': threshold.source},
+        'threshold': chosen,
         'figures': [],
     }
-    write_manifest(step.folder, manifest)
-    for partial in step.folder.rglob('.*.tmp'):  # of files that a kill left unfinished
-        partial.unlink(missing_ok=True)
-    start = time.monotonic()
-    run(step.stage.title, command, step.folder / 'stage.log', pass_fds=pass_fds)
-    outputs_now = check_outputs(step)
-    finished = {
-        **manifest,
-        'state': 'finished',
-        'finished': _now(),
-        'seconds': round(time.monotonic() - start, 1),
-        'outputs': outputs_now,
-        'files': count_files(step.folder, outputs_now),
-        'figures': stage_figures(step.folder, None if threshold is None else threshold.source),
-    }
-    write_manifest(step.folder, finished)
-    return finished
+
+
+def _spent(former: Mapping[str, Any], log: Path) -> float:
+    """Seconds of a stage's earlier starts; of one that was killed, until the last line of its log."""
+    if former.get('seconds') is not None:
+        return former['seconds']
+    before = former.get('seconds_before') or 0.0
+    if former.get('begun') is not None and log.is_file():
+        before += max(0.0, log.stat().st_mtime - former['begun'])
+    return round(before, 1)
 
 
 def _make_room(step: Step, work_dir: Path) -> None:
@@ -155,7 +187,7 @@ def _make_room(step: Step, work_dir: Path) -> None:
         if former is not None:
             _put_aside(step.folder, work_dir / REPLACED / f'{step.stage.name}-{former["id"]}')
         else:
-            ours = ('config.py', '.')  # written before the manifest; hidden ones were not finished
+            ours = (CONFIG, '.')  # written before the manifest; hidden ones were not finished
             others = sorted(
                 path.name for path in step.folder.iterdir() if not path.name.startswith(ours)
             )
@@ -198,7 +230,7 @@ def _outputs(steps: list[Step], work_dir: Path) -> dict[str, dict[str, str]]:
 def _threshold(pipeline: Pipeline, steps: list[Step], step: Step) -> Threshold | None:
     """The threshold that goes into a stage, if one does."""
     if step.stage.takes_threshold():
-        return choose_threshold(pipeline, steps, step.stage)
+        return choose_threshold(pipeline, steps, step)
     if isinstance(step.stage.threshold, (int, float)):
         return Threshold(float(step.stage.threshold), 'given in the pipeline')
     return None

@@ -30,14 +30,14 @@ def folder_lock(path: Path, what: str, *, patience: float = 10.0) -> Iterator[tu
 
     Raises:
         BlockingIOError: Another process holds the lock.
+        OSError: The folder cannot be written, or its file system has no locks.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('a+') as file:
+    with _opened(path, what) as file:
         if fcntl is None:
             yield ()
             return
         end = time.monotonic() + patience
-        while not _take(file):
+        while not _take(file, what):
             if time.monotonic() > end:
                 raise BlockingIOError(
                     f'{what}: another process{_holder(path)} works on it; wait for its end, or end it'
@@ -49,11 +49,40 @@ def folder_lock(path: Path, what: str, *, patience: float = 10.0) -> Iterator[tu
         yield (file.fileno(),)
 
 
-def _take(file: IO) -> bool:
+def lock_holder(path: Path) -> str | None:
+    """Who holds the lock, in words; None if nobody does, as far as can be told. Nothing is written."""
+    if fcntl is None or not path.is_file():
+        return None
+    try:
+        with path.open('r') as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f'another process{_holder(path)}'
+    except OSError:
+        return None
+    return None
+
+
+def _opened(path: Path, what: str) -> IO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open('a+')
+    except OSError as error:
+        raise type(error)(
+            f'{what}: cannot be written ({error.strerror}: {error.filename}); choose another --work-dir'
+        ) from None
+
+
+def _take(file: IO, what: str) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # NFS without a lock daemon, for instance
+        raise OSError(
+            f'{what}: its file system does not lock files ({error.strerror}), so that two runs could spoil each other; '
+            'choose a --work-dir on a local disk'
+        ) from None
     return True
 
 

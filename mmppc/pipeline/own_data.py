@@ -80,6 +80,9 @@ def find_data(
     settings: Mapping[str, Any],
     given: Mapping[str, Path | None],
     folder: Path,
+    *,
+    work_dir: Path | None = None,
+    toy_folder: Path | None = None,
 ) -> DataFiles:
     """The data that a pipeline and the command line describe; what is missing is made in ``folder``.
 
@@ -99,15 +102,18 @@ def find_data(
         given: ``root``, ``pictures``, ``masks``, ``tags``, ``classes``, ``train_list``, ``val_list`` of the command
             line.
         folder: Where made lists and classes go.
+        work_dir: The run's folder, whose pictures are none of the data's; by default the one above ``folder``.
+        toy_folder: Where a toy set is drawn that is not there yet; by default ``root``.
 
     Raises:
         FileNotFoundError: A folder or file is missing.
-        ValueError: There are no pictures with tags, nothing is left for training, no mask has the name of a picture, or
-            a picture is in both lists.
+        ValueError: There are no pictures with tags, nothing is left for training, no mask has the name of a picture,
+            a picture is in both lists, or a path or name cannot be written into configs and lists.
     """
     root = Path(given.get('root') or settings.get('root') or '.').resolve()
     if settings.get('toy') is not None and given.get('root') is None:
-        draw_toy_set(root, **settings['toy'])
+        there = root.is_dir() and any(root.iterdir())
+        root = draw_toy_set(root if there else toy_folder or root, **settings['toy']).resolve()
     if not root.is_dir():
         raise FileNotFoundError(f'data folder not found: {root}; name yours with --data-root')
 
@@ -139,13 +145,15 @@ def find_data(
         made.append(f'classes ({", ".join(names)})')
     if 'train' not in lists or ('val' not in lists and masks is not None):
         tagged = load_tags(tags, _foreground(tags, classes_file)).keys()
-        members = _members(pictures, tags, tagged, leave_out=(masks, folder.parent))
+        members = _members(pictures, tags, tagged, leave_out=(masks, work_dir or folder.parent))
         for split, names in _split(pictures, members, masks, lists).items():
             lists[split] = folder / f'{split}.txt'
             _write_lines(lists[split], names)
             text = f'{len(names)} pictures; {len(members)} of {len(tagged)} with tags were found'
             made.append(f'list of {split} ({text})')
     _check_apart(lists)
+    for path in (root, pictures, masks, tags, classes_file, *lists.values()):
+        check_path(path)
     return DataFiles(root, pictures, masks, tags, classes_file, lists, tuple(made))
 
 
@@ -173,6 +181,14 @@ def _check_all_there(
             if path.name == 'train_aug.txt':
                 hint = '; tools/dataset_converters/sbd_to_voc_aug.py makes it of SBD'
             raise FileNotFoundError(f'data.{name}: {path} not found{hint}')
+
+
+def check_path(path: Path | None) -> None:
+    """ValueError if a config cannot hold the path: MMEngine fills ``{{ ... }}`` in."""
+    if path is not None and '{{' in str(path):
+        raise ValueError(
+            f"{path}: '{{{{' in a path would be filled in by the configs; rename the folder"
+        )
 
 
 def _foreground(tags: Path, classes_file: Path | None) -> tuple[str, ...]:
@@ -217,7 +233,7 @@ def _listed(
 
 def _found_classes(tags: Path) -> list[str]:
     """The classes that occur as tags, sorted."""
-    names = tag_names(tags)
+    names = tag_names(tags, guess=False)
     if BACKGROUND in names:
         raise ValueError(
             f'{tags}: {BACKGROUND!r} is a tag, expected classes only: a picture that shows none has no tag'

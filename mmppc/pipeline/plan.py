@@ -12,10 +12,24 @@ from mmengine.config import Config
 
 from mmppc.datasets.names import PICTURE_SUFFIXES, list_files, read_lines, sample_id
 from mmppc.pipeline.definition import Pipeline, Stage
-from mmppc.pipeline.digests import changes, digest, files_digest, plain, sizes_digest, summary
+from mmppc.pipeline.digests import (
+    changes,
+    digest,
+    files_digest,
+    plain,
+    sizes_digest,
+    summary,
+    times_digest,
+)
 from mmppc.pipeline.manifest import count_files, read_manifest, stage_outputs
 from mmppc.pipeline.own_data import DataFiles
-from mmppc.pipeline.stage_config import placeless, split_of, stage_config, what_matters
+from mmppc.pipeline.stage_config import (
+    initial_weights,
+    placeless,
+    split_of,
+    stage_config,
+    what_matters,
+)
 
 _NEEDED = {'train': ('checkpoint',), 'test': (), 'masks': ('masks',)}
 
@@ -34,6 +48,7 @@ class Step:
         upstream: Stage -> id, of the stages whose outputs go in.
         state: ``'finished'``, ``'new'``, ``'resume'`` (interrupted), or ``'stale'`` (made from something else).
         reason: Why, in a sentence.
+        deciding: Name of the test whose best threshold goes in; None where none does, or the pipeline's default.
     """
 
     stage: Stage
@@ -45,6 +60,7 @@ class Step:
     upstream: dict[str, str]
     state: str
     reason: str
+    deciding: str | None = None
 
     @property
     def id(self) -> str:
@@ -84,8 +100,9 @@ def make_plan(
             continue
         cfg = stage_config(stage, data, seed=seed, iters=iters)
         used = stage.references()
-        if stage.takes_threshold():
-            used += _deciding(pipeline, steps, digests)
+        deciding = _deciding(pipeline, steps, digests) if stage.takes_threshold() else None
+        if deciding is not None:
+            used += (deciding,)
         lost = [name for name in used if name not in ids]
         if lost:
             raise ValueError(
@@ -110,7 +127,9 @@ def make_plan(
         )
         folder = work_dir / stage.name
         state, reason = _state(stage, folder, made_from, states)
-        step = Step(stage, folder, cfg, split, **made_from, state=state, reason=reason)
+        step = Step(
+            stage, folder, cfg, split, **made_from, state=state, reason=reason, deciding=deciding
+        )
         ids[stage.name] = step.id
         states[stage.name] = state
         steps.append(step)
@@ -127,13 +146,13 @@ def _places(data: DataFiles, work_dir: Path) -> dict[Path, str]:
     return {**places, work_dir: 'work', data.root: 'data'}
 
 
-def _deciding(pipeline: Pipeline, steps: list[Step], digests: _DataDigests) -> tuple[str, ...]:
+def _deciding(pipeline: Pipeline, steps: list[Step], digests: _DataDigests) -> str | None:
     """The test of seeds that chooses the threshold: the first one whose pictures have truth."""
     for name in pipeline.threshold_stages:
         for step in steps:
             if step.stage.name == name and digests.has_truth(step.split):
-                return (name,)
-    return ()
+                return name
+    return None
 
 
 class _DataDigests:
@@ -144,7 +163,7 @@ class _DataDigests:
         self._known: dict[Any, Any] = {}
 
     def of(self, stage: Stage, split: str, cfg: Config) -> dict[str, str]:
-        """What goes into a stage: its list and pictures; classes, tags, saliency maps, true masks if it uses them."""
+        """What goes into a stage: its list and pictures; what else it uses of classes, tags and the user's files."""
         data = self._data
         found = {
             f'list of {split}': self._file(data.lists[split]),
@@ -160,6 +179,17 @@ class _DataDigests:
         saliency = cfg.get('saliency_dir')
         if saliency is not None and stage.do == 'train' and Path(saliency).is_dir():
             found['saliency maps'] = self._sizes(Path(saliency), ('.png',), split)
+        for key in ('mask_dir', 'seed_dir') if stage.do == 'train' else ('seed_dir',):
+            folder = cfg.get(
+                key
+            )  # of the user; that of another stage is a reference, and no folder
+            if stage.do != 'masks' and isinstance(folder, str) and Path(folder).is_dir():
+                found[f'files in {key}'] = self._once(
+                    folder, lambda folder=folder: times_digest(Path(folder))
+                )
+        if stage.do == 'train':
+            for path in initial_weights(cfg):
+                found[f'initial weights ({path.name})'] = self._file(path)
         return found
 
     def has_truth(self, split: str) -> bool:
@@ -269,22 +299,33 @@ class Threshold:
     report: Path | None = None
 
 
-def choose_threshold(pipeline: Pipeline, steps: list[Step], before: Stage) -> Threshold:
-    """The best threshold of the first of the pipeline's tests of seeds that knows truth; else the default.
+def choose_threshold(pipeline: Pipeline, steps: list[Step], step: Step) -> Threshold:
+    """The threshold that goes into a stage: the best of the test that decides it; without one the default.
 
     Args:
-        pipeline: Says which tests count, and the default.
+        pipeline: Says the default.
         steps: The stages of this run.
-        before: Only stages before this one count.
+        step: Takes the threshold.
+
+    Raises:
+        FileNotFoundError: The test has left no report.
+        ValueError: Its report names no best threshold.
     """
-    names = [step.stage.name for step in steps]
-    earlier = steps[: names.index(before.name)]
-    for name in pipeline.threshold_stages:
-        for step in earlier:
-            path = step.folder / f'seed_metric_{step.split}.json'
-            if step.stage.name == name and path.is_file():
-                found = json.loads(path.read_text(encoding='utf-8')).get('best_threshold')
-                if found is not None:
-                    source = f'best of {name} on {step.split}'
-                    return Threshold(float(found), source, path)
-    return Threshold(pipeline.threshold_default, 'default of the pipeline: no truth to choose by')
+    if step.deciding is None:
+        return Threshold(
+            pipeline.threshold_default, 'default of the pipeline: no truth to choose by'
+        )
+    test = next(one for one in steps if one.stage.name == step.deciding)
+    path = test.folder / f'seed_metric_{test.split}.json'
+    again = f'delete {test.folder} to run {test.stage.name} again'
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{step.stage.name} takes the threshold that was best in {test.stage.name}, and {path} is not there; '
+            f'{again}'
+        )
+    found = json.loads(path.read_text(encoding='utf-8')).get('best_threshold')
+    if found is None:
+        raise ValueError(
+            f'{path}: best_threshold is missing, expected a number: {test.split} has masks; {again}'
+        )
+    return Threshold(float(found), f'best of {test.stage.name} on {test.split}', path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +15,16 @@ from rich.console import Console
 from mmppc.datasets.voc import voc_palette
 from mmppc.pipeline.definition import Pipeline, read_pipeline
 from mmppc.pipeline.execute import as_finished, chosen_steps, execute
-from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline.folder_lock import folder_lock, lock_holder
 from mmppc.pipeline.manifest import read_manifest
-from mmppc.pipeline.own_data import DataFiles, find_data
+from mmppc.pipeline.own_data import DataFiles, check_path, find_data
 from mmppc.pipeline.plan import Step, make_plan
 from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.places import project_folder
 
 RECORD = 'pipeline.json'
+LOCK = 'lock'
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,28 @@ class RunOptions:
     last: str | None = None
 
 
-def prepare(options: RunOptions) -> tuple[Pipeline, DataFiles, list[Step]]:
-    """Read the pipeline, find the data (lists and classes may be written to the work folder), and plan."""
+def prepare(
+    options: RunOptions, scratch: Path | None = None
+) -> tuple[Pipeline, DataFiles, list[Step]]:
+    """Read the pipeline, find the data, and plan.
+
+    Args:
+        options: What to run, on what, where.
+        scratch: Where lists, classes and a toy set go that have to be made; by default the work folder, and for the toy
+            set the place that the pipeline names.
+    """
     pipeline = read_pipeline(options.config, options.options)
+    check_path(options.work_dir)
     settings = dict(pipeline.data)
     if isinstance(settings.get('root'), str):
         settings['root'] = settings['root'].replace('{work_dir}', str(options.work_dir))
-    data = find_data(settings, options.data, options.work_dir / 'data')
+    data = find_data(
+        settings,
+        options.data,
+        (scratch or options.work_dir) / 'data',
+        work_dir=options.work_dir,
+        toy_folder=scratch and scratch / 'toy',
+    )
     steps = make_plan(pipeline, data, options.work_dir, seed=options.seed, iters=options.iters)
     return pipeline, data, steps
 
@@ -77,12 +94,31 @@ def describe_plan(steps: list[Step], chosen: list[Step]) -> PrettyTable:
     return table
 
 
-def run_pipeline(options: RunOptions, *, dry_run: bool = False) -> dict[str, dict[str, Any]]:
-    """Run the stages that are not finished; the manifests of all that are.
+def show_plan(options: RunOptions, console: Console | None = None) -> list[Step]:
+    """Tell what would be done for each stage, and why. Only read, also while a run is at work; nothing is left behind.
 
     Args:
-        options: What to run, on what, where.
-        dry_run: Only tell what would be done.
+        options: What would be run.
+        console: Where to tell it; None for the standard output.
+    """
+    console = console or Console(soft_wrap=True, highlight=False)
+    with tempfile.TemporaryDirectory(prefix='mmppc-') as scratch:
+        _, data, steps = prepare(options, Path(scratch).resolve())
+    chosen = chosen_steps(steps, options.first, options.last)
+    for made in data.made:
+        console.print(f'to be made from the folder and its tags: {made}', markup=False)
+    console.print(describe_plan(steps, chosen).get_string(), markup=False)
+    holder = lock_holder(options.work_dir / LOCK)
+    if holder is not None:
+        console.print(
+            f'{holder} is at work in {options.work_dir}: its stage is shown as interrupted',
+            markup=False,
+        )
+    return steps
+
+
+def run_pipeline(options: RunOptions) -> dict[str, dict[str, Any]]:
+    """Run the stages that are not finished; the manifests of all that are.
 
     Raises:
         BlockingIOError: Another process works in the work folder.
@@ -91,15 +127,12 @@ def run_pipeline(options: RunOptions, *, dry_run: bool = False) -> dict[str, dic
         ValueError: The pipeline, the data or the choice of stages is not as it should be.
     """
     console = Console(soft_wrap=True, highlight=False)
-    with folder_lock(options.work_dir / 'lock', str(options.work_dir)) as lock:
+    with folder_lock(options.work_dir / LOCK, str(options.work_dir)) as lock:
         pipeline, data, steps = prepare(options)
         chosen = chosen_steps(steps, options.first, options.last)
         for made in data.made:
             place = options.work_dir / 'data'
             console.print(f'made from the folder and its tags, in {place}: {made}', markup=False)
-        if dry_run:
-            console.print(describe_plan(steps, chosen).get_string(), markup=False)
-            return _manifests(steps)
         _record(options, pipeline, data, steps)
         names = [step.stage.name for step in chosen]
         finished = sum(step.state == 'finished' for step in chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,25 @@ def what_matters(stage: Stage, cfg: Config, true_masks: Path | None) -> dict[str
     if 'train_cfg' in kept:
         kept['train_cfg'].pop('val_interval', None)
     return kept
+
+
+def initial_weights(cfg: Config) -> list[Path]:
+    """Files that a training starts from: ``init_cfg`` anywhere in the model, and ``load_from``."""
+    names = [*_pretrained(cfg.get('model') or {}), cfg.get('load_from')]
+    paths = {Path(name) for name in names if isinstance(name, str)}
+    return sorted(path for path in paths if path.is_file())
+
+
+def _pretrained(node: Any) -> Iterator[Any]:
+    if isinstance(node, Mapping):
+        if node.get('type') == 'Pretrained':
+            yield node.get('checkpoint')
+        yield node.get('pretrained')
+        for value in node.values():
+            yield from _pretrained(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _pretrained(value)
 
 
 def placeless(node: Any, places: dict[Path, str]) -> Any:

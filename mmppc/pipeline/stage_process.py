@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from mmppc.utils import bound_process
+
 STEP = re.compile(r'(?:Iter\((?:train|test|val)\) \[\s*|(?:masks|labels) )(\d+)/(\d+)')
 """A step in the log of a training or test by MMEngine, or of a job on a folder."""
 
-_BOUND = Path(__file__).with_name('bound_process.py')
+_BOUND = Path(bound_process.__file__)
 
 
 class Stage(Protocol):

@@ -16,11 +16,12 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
+from mmppc.utils.bound_process import end_rank_with_stage
 from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.environment import MMPRETRAIN, check_environment
 
 DEBUG = 'MMPPC_DEBUG'
-FOLDERS = ('data_root', 'mask_dir', 'seed_dir', 'saliency_dir', 'tag_file')
+FOLDERS = ('data_root', 'mask_dir', 'seed_dir', 'saliency_dir', 'tag_file', 'cache_dir')
 
 
 class ConfigOptions(DictAction):
@@ -112,6 +113,7 @@ def _message(error: BaseException) -> str:
 
 def load_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the arguments that training and testing have in common."""
+    end_rank_with_stage()
     cfg = read_config(args.config, args.cfg_options, args.work_dir)
     if _names_scope(cfg, 'mmpretrain.'):
         check_environment((MMPRETRAIN,))
@@ -125,7 +127,7 @@ def read_config(
     """Read a config, override settings, and set its work folder (default: ``work_dirs/<config>``).
 
     A path that the config names at its top (``data_root``, ``mask_dir``, ``seed_dir``, ``saliency_dir``,
-    ``tag_file``) is a part of other settings too; overriding it moves them all.
+    ``tag_file``, ``cache_dir``) is a part of other settings too; overriding it moves them all.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config not found: {path}')

@@ -292,7 +292,7 @@ def test_memory():
 
 def test_shared_memory_of_a_container():
     assert machine.check_shared_memory(None) is None
-    small = machine.check_shared_memory(64 * machine.MB)
+    small = machine.check_shared_memory(machine.GB // 16)
     assert (small.status, '--shm-size' in small.remedy) == ('warning', True)
     assert machine.check_shared_memory(8 * machine.GB).status == 'ok'
 

@@ -12,6 +12,7 @@ from mmppc.datasets.names import examples, list_files, nearest_names, read_class
         ('2007_000032', '2007_000032'),
         ('2007_000032.jpg', '2007_000032'),
         (' a b.JPEG ', 'a b'),
+        ('a .jpg', 'a'),
         ('./set\\deep/x.webp', 'set/deep/x'),
         ('v1.2', 'v1.2'),
         (unicodedata.normalize('NFD', 'Bär.png'), 'Bär'),
@@ -28,6 +29,14 @@ def test_list_files_takes_subfolders_and_any_case_but_nothing_hidden(tmp_path):
         (tmp_path / name).touch()
     found = list_files(tmp_path, ('.jpg', '.png'))
     assert found == {'a/c': ['a/c.jpg', 'a/c.png'], 'b': ['b.JPG']}
+
+
+def test_list_files_under_the_names_that_a_list_can_write(tmp_path):
+    for name in (' first.jpg', 'last .jpg'):
+        (tmp_path / name).touch()
+    found = list_files(tmp_path, ('.jpg',))
+    assert found == {'first': [' first.jpg'], 'last': ['last .jpg']}
+    assert all(sample_id(paths[0]) == key for key, paths in found.items())
 
 
 def test_list_files_without_folder(tmp_path):

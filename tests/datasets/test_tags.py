@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mmppc.datasets import load_tags
+from mmppc.datasets.tags import tag_names
 
 CLASSES = ('cat', 'dog', 'cow')
 EXPECTED = {'Käse und Brot': (1, 0, 1), 'set a/two': (0, 0, 0), 'v1.2': (0, 1, 0)}
@@ -41,6 +42,7 @@ CSVS = {
     'bars': LISTED.replace('cat cow', 'cat | cow'),
     'quoted commas': LISTED.replace('cat cow', '"cat, cow"'),
     'columns by semicolons': LISTED.replace(',', ';').replace('cat cow', '"cat;cow"'),
+    'header in capitals': LISTED.replace('image,tags', 'Image,Tags'),
     'columns by tabs': LISTED.replace(',', '\t'),
     'windows separators, blank lines': LISTED.replace('set a/', '\nset a\\'),
     'multi-hot': 'image,cow,cat,dog\nKäse und Brot,1,1,0\nset a/two,0,0,0\nv1.2,0.0,0,1.0\n',
@@ -69,6 +71,32 @@ def test_class_names_with_blanks_need_another_separator(tmp_path):
     tags = load_tags(path, ['cat', 'traffic light'])
     assert tags['a'].tolist() == [0, 1]
     assert tags['b'].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ('rows', 'names'),
+    [
+        ('a,cat dog\nb,dog\nc,cat\n', {'cat', 'dog'}),
+        ('a,guinea pig;cat\nb,guinea pig\n', {'cat', 'guinea pig'}),
+        ('a,guinea pig;\n', {'guinea pig'}),
+        ('a,"guinea pig, cat"\n', {'cat', 'guinea pig'}),
+        ('a,\nb,cat\n', {'cat'}),
+    ],
+)
+@pytest.mark.parametrize('guess', [True, False])
+def test_names_of_a_csv(tmp_path, rows, names, guess):
+    path = write(tmp_path / 'tags.csv', f'Image,TAGS\n{rows}')
+    assert tag_names(path, guess=guess) == names
+
+
+def test_a_name_of_two_words_is_not_taken_for_two(tmp_path):
+    path = write(tmp_path / 'tags.csv', 'image,tags\na,pig\nb,guinea pig\n')
+    with pytest.raises(
+        ValueError, match=r"line 3: is 'guinea pig' one class or 2\? 'guinea' is nowhere a tag"
+    ):
+        tag_names(path, guess=False)
+    assert tag_names(path) == {'guinea', 'pig'}
+    assert load_tags(path, ['guinea pig', 'pig'])['b'].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize('kind', ['xml', 'csv', 'multi-hot', 'json'])

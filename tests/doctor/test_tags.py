@@ -147,6 +147,17 @@ def test_names_with_blanks_are_split_as_a_training_splits_them(tmp_path):
     assert (single.tags_of('a'), single.tags_of('none')) == (('house', 'tree'), ())
 
 
+def test_a_name_of_two_words_may_be_two(folder, find):
+    folder.tags = {name: ['guinea pig'] if tags else [] for name, tags in folder.tags.items()}
+    folder.write_texts()
+    rows = (folder.root / 'tags.csv').read_text().replace(';', '')
+    (folder.root / 'tags.csv').write_text(rows)
+    (folder.root / 'classes.txt').unlink()
+    found = find()['classes: words', 'error']
+    assert "is 'guinea pig' one class or 2? 'guinea' is nowhere a tag by itself" in found.found
+    assert found.remedy.startswith("Separate tags by ';'")
+
+
 def test_tags_in_two_spellings_without_a_list_of_classes(folder, find):
     (folder.root / 'classes.txt').unlink()
     folder.tags['t00'] = ['Cat']

@@ -148,6 +148,7 @@ def run_rank(rank: int, folder: str) -> None:
     features, labels = batch()
     result = losses_and_gradient(features[rank : rank + 1].clone(), labels[rank : rank + 1])
     torch.save(result, f'{folder}/{rank}.pt')
+    dist.barrier()  # PyTorch 2.1 may hang where a group ends while a collective holds a tensor
     dist.destroy_process_group()
 
 

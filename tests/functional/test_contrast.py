@@ -600,6 +600,7 @@ def run_rank(rank, folder):
         step(model, projector, share(batch, rank), options) for batch, options in joined_batches()
     ]
     torch.save(results, f'{folder}/{rank}.pt')
+    dist.barrier()  # PyTorch 2.1 may hang where a group ends while a collective holds a tensor
     dist.destroy_process_group()
 
 

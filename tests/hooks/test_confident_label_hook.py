@@ -178,6 +178,7 @@ def run_rank(rank, world, folder, queue):
     except FileExistsError as error:
         queue.put((rank, found, report, str(error)))
     torch.distributed.barrier()
+    torch.distributed.barrier()  # PyTorch 2.1 may hang where a group ends while a collective holds a tensor
     torch.distributed.destroy_process_group()
 
 

@@ -114,6 +114,7 @@ def run_rank(rank, world, folder, queue):
     second = seed_run.run(folder, keep_log=True)[0]
     queue.put((rank, first, second))
     torch.distributed.barrier()
+    torch.distributed.barrier()  # PyTorch 2.1 may hang where a group ends while a collective holds a tensor
     torch.distributed.destroy_process_group()
 
 

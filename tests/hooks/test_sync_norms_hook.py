@@ -60,6 +60,7 @@ def run_rank(rank, folder):
         experiment_name=f'sync{rank}',
     ).train()
     torch.save(network.state_dict(), f'{folder}/{rank}.pt')
+    dist.barrier()  # PyTorch 2.1 may hang where a group ends while a collective holds a tensor
     dist.destroy_process_group()
 
 

@@ -1,17 +1,20 @@
 """Pipelines: what is run, continued, run again or left, on stand-ins for the tools."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
+from mmppc.datasets import TaggedImageDataset
 from mmppc.datasets.toy import draw_toy_set
 from mmppc.pipeline.definition import read_pipeline
 from mmppc.pipeline.execute import as_finished, chosen_steps, execute
-from mmppc.pipeline.run import RunOptions, describe_plan, figures_table, prepare
+from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline.run import RunOptions, describe_plan, figures_table, prepare, show_plan
 from mmppc.utils.places import find_pipeline, project_folder
-from tests.pipeline.fake_stages import FakeStages
+from tests.pipeline.fake_stages import FakeStages, whole_checkpoint
 
 NAMES = ['cam', 'train_seeds', 'val_seeds', 'masks', 'segmentation', 'final']
 
@@ -132,6 +135,28 @@ def test_an_interrupted_stage_goes_on_and_nothing_before_it_is_repeated(tmp_path
     assert (tmp_path / 'segmentation/iter_1.pth').is_file()  # what it had stays
 
 
+def test_seconds_are_those_of_all_starts(tmp_path, data):
+    class Slow(FakeStages):
+        """Each start takes 100 s by its log, and is killed or takes no time more."""
+
+        def __call__(self, title, command, log_file, *, pass_fds=()):
+            begun = json.loads((log_file.parent / 'manifest.json').read_text())['begun']
+            log_file.touch()
+            os.utime(log_file, (begun + 100, begun + 100))
+            super().__call__(title, command, log_file, pass_fds=pass_fds)
+
+    for _ in range(2):
+        with pytest.raises(ChildProcessError):
+            run(options_of(tmp_path, data, last='cam'), Slow(fail_at='train'))
+    found = run(options_of(tmp_path, data, last='cam'), Slow())['cam']
+    assert found['attempts'] == 3
+    assert 200 <= found['seconds'] < 205
+    # Something it made is lost: the time to make it again comes on top.
+    (tmp_path / 'cam/iter_2.pth').unlink()
+    (tmp_path / 'cam/iter_1.pth').unlink()
+    assert 200 <= run(options_of(tmp_path, data, last='cam'), Slow())['cam']['seconds'] < 210
+
+
 def test_a_changed_setting_makes_its_stage_and_those_after_it_stale(tmp_path, data):
     run(options_of(tmp_path, data), FakeStages())
     changed = options_of(tmp_path, data, options={'segmentation.optim_wrapper.optimizer.lr': 0.5})
@@ -193,6 +218,28 @@ def test_files_that_no_stage_uses_change_nothing(tmp_path):
     assert found['cam'] == 'done'
     assert found['train_seeds'] == 'the masks of train changed'
     assert found['val_seeds'] == 'train_seeds is another'
+
+
+def test_files_of_the_user_that_go_into_a_training_are_noticed(tmp_path, data):
+    masks, weights = tmp_path / 'my masks', tmp_path / 'start.pth'
+    masks.mkdir()
+    (masks / 'a.png').write_bytes(b'mask')
+    whole_checkpoint(weights)
+    initial = dict(type='Pretrained', checkpoint=str(weights))
+    given = {'segmentation.mask_dir': str(masks), 'cam.model.backbone.init_cfg': initial}
+    options = options_of(tmp_path / 'work', data, options=given)
+    run(options, FakeStages())
+    assert set(reasons(options).values()) == {'done'}
+    (masks / 'a.png').write_bytes(b'mosk')  # of the same size
+    os.utime(masks / 'a.png', (1, 1))
+    found = reasons(options)
+    assert found['segmentation'] == 'the files in mask_dir changed'
+    assert found['final'] == 'segmentation is another'
+    assert found['masks'] == found['cam'] == 'done'
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert reasons(options)['cam'] == 'the initial weights (start.pth) changed'
 
 
 def test_tags_in_xml_files_are_read_not_only_measured(tmp_path):
@@ -379,6 +426,97 @@ def test_without_truth_the_default_threshold_counts_and_says_so(tmp_path, data):
     assert seg.test_dataloader.dataset.ann_file == str(tmp_path / 'work/data/train.txt')
     assert len((tmp_path / 'work/data/train.txt').read_text().splitlines()) == 3
     assert set(states(options).values()) == {'finished'}
+
+
+def test_a_threshold_whose_report_is_lost_is_not_replaced_by_the_default(tmp_path, data):
+    options = options_of(tmp_path, data)
+    run(options_of(tmp_path, data, last='val_seeds'), FakeStages())
+    pipeline, _, steps = prepare(options)  # before the report is lost
+    masks = next(step for step in steps if step.stage.name == 'masks')
+    places = dict(tools=Path('tools'), work_dir=tmp_path)
+    report = tmp_path / 'train_seeds/seed_metric_train.json'
+    report.write_text(json.dumps({'best_threshold': None}))
+    with pytest.raises(ValueError, match=r'best_threshold is missing, expected a number'):
+        execute(pipeline, steps, masks, FakeStages(), **places)
+    report.unlink()
+    with pytest.raises(FileNotFoundError, match=r'best in train_seeds, and .* is not there; del'):
+        execute(pipeline, steps, masks, FakeStages(), **places)
+    assert states(options)['train_seeds'] == 'resume'
+    manifests = run(options, FakeStages())
+    assert manifests['masks']['threshold']['value'] == 0.31
+
+
+def files_below(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in sorted(folder.rglob('*'))}
+
+
+def test_a_dry_run_writes_nothing(tmp_path, data, capfd):
+    work = tmp_path / 'work'
+    toy = {'data.toy.num_train': 2, 'data.toy.num_val': 1, 'data.toy.size': 48}
+    drawn = RunOptions(find_pipeline('ppc_seam_toy'), work, options=toy)
+    own = own_folder(tmp_path / 'own', data, None)
+    before = files_below(tmp_path)
+    show_plan(drawn)
+    assert capfd.readouterr().out.count('never started') == 6
+    mine = options_of(work, own, 'ppc_seam_laptop')
+    show_plan(mine)
+    text = capfd.readouterr().out
+    assert 'to be made from the folder and its tags: list of train (2 pictures;' in text
+    assert files_below(tmp_path) == before
+    # What it tells is what is: the same data, wherever they were made.
+    run(mine, FakeStages(best=0.45))
+    before = files_below(tmp_path)
+    assert {step.state for step in show_plan(mine)} == {'finished'}
+    assert files_below(tmp_path) == before
+    with folder_lock(work / 'lock', 'test'):
+        show_plan(mine)
+    text = capfd.readouterr().out
+    assert f'another process (started by process {os.getpid()}) is at work in {work}' in text
+
+
+def test_names_with_blanks_around_them(tmp_path, data):
+    folder = tmp_path / 'own'
+    (folder / 'sub ').mkdir(parents=True)
+    picture = (data / 'JPEGImages/train_00000.jpg').read_bytes()
+    names = (' first', 'last ', 'sub / both ')
+    for name in names:
+        (folder / f'{name}.jpg').write_bytes(picture)
+    rows = ' first.jpg,dog\nlast ,cat\nsub / both .jpg,dog\n'
+    (folder / 'tags.csv').write_text(f'Image,Tags\n{rows}')
+    found = prepare(options_of(tmp_path / 'work', folder, 'ppc_seam_laptop'))[1]
+    dataset = TaggedImageDataset(
+        data_prefix=dict(img_path=str(folder)),
+        ann_file=str(found.lists['train']),
+        tag_file=str(found.tags),
+        classes_file=str(found.classes_file),
+    )
+    items = {item['sample_id']: item for item in map(dataset.get_data_info, range(len(dataset)))}
+    assert {key: item['tags'].tolist() for key, item in items.items()} == {
+        'first': [0, 1], 'last': [1, 0], 'sub / both': [0, 1],
+    }  # fmt: skip
+    assert {Path(item['img_path']).relative_to(folder).as_posix() for item in items.values()} == {
+        f'{name}.jpg' for name in names
+    }
+
+
+def test_folders_that_a_config_would_fill_in_are_refused(tmp_path, data):
+    folder = own_folder(tmp_path / '{{ fileDirname }}', data, None)
+    message = r"'\{\{' in a path would be filled in by the configs; rename the folder"
+    with pytest.raises(ValueError, match=message):
+        prepare(options_of(tmp_path / 'work', folder, 'ppc_seam_laptop'))
+    with pytest.raises(ValueError, match=message):
+        prepare(options_of(tmp_path / '{{work}}', data))
+
+
+def test_a_class_of_two_words_is_not_guessed(tmp_path, data):
+    folder = own_folder(tmp_path / 'own', data, None)
+    (folder / 'tags.csv').write_text('image,tags\ntrain_00000,guinea pig\ntrain_00001,\n')
+    options = options_of(tmp_path / 'work', folder, 'ppc_seam_laptop')
+    with pytest.raises(ValueError, match=r"line 2: is 'guinea pig' one class or 2\?"):
+        prepare(options)
+    (folder / 'names.txt').write_text('background\nguinea pig\n')
+    options.data['classes'] = Path('names.txt')
+    assert prepare(options)[1].classes() == ('background', 'guinea pig')
 
 
 def test_iterations_cut_every_training_short(tmp_path, data):

@@ -1,5 +1,6 @@
 """A stage as a process of its own: its steps, its log, its failure, its end with the parent."""
 
+import errno
 import io
 import os
 import signal
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline import folder_lock as locks
+from mmppc.pipeline.folder_lock import folder_lock, lock_holder
 from mmppc.pipeline.progress import StageBars
 from mmppc.pipeline.stage_process import run_stage
+from mmppc.utils import bound_process
 from mmppc.utils.runner import user_errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +81,36 @@ def test_a_stage_ends_with_the_process_that_started_it(tmp_path):
     assert _when(lambda: not Path(f'/proc/{child}').exists() or _is_zombie(child))
 
 
+RANK = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+import bound_process
+bound_process.end_rank_with_stage()
+with open(os.path.join(sys.argv[2], os.environ['RANK']), 'w') as file:
+    file.write(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != 'linux', reason='the kernel ends the child on Linux only')
+def test_what_torchrun_started_ends_with_it(tmp_path):
+    (tmp_path / 'rank.py').write_text(RANK)
+    bound = Path(bound_process.__file__)
+    command = [
+        sys.executable, str(bound), str(os.getpid()), sys.executable, '-m', 'torch.distributed.run', '--standalone',
+        '--nproc_per_node=2', str(tmp_path / 'rank.py'), str(bound.parent), str(tmp_path),
+    ]  # fmt: skip
+    agent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        ranks = [int(_when((tmp_path / name).read_text)) for name in '01']
+    finally:
+        agent.send_signal(signal.SIGKILL)
+        agent.wait()
+    for rank in ranks:
+        assert _when(lambda rank=rank: not Path(f'/proc/{rank}').exists() or _is_zombie(rank))
+
+
 def _is_zombie(process: int) -> bool:
     return Path(f'/proc/{process}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z'
 
@@ -113,5 +146,35 @@ def test_a_locked_folder_is_refused_with_the_process_that_holds_it(tmp_path):
             f'the folder: another process (started by process {os.getpid()}) works on it'
             in held.stdout
         )
+        assert lock_holder(path) == f'another process (started by process {os.getpid()})'
+    assert lock_holder(path) is None
     free = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert free.stdout.strip() == 'free'
+
+
+@pytest.mark.skipif(locks.fcntl is None, reason='there is no lock on Windows')
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks.fcntl, 'flock', refuse)
+    message = r'the folder: its file system does not lock files \(No locks available\).*--work-dir'
+    with pytest.raises(OSError, match=message), folder_lock(tmp_path / 'lock', 'the folder'):
+        pass
+    assert lock_holder(tmp_path / 'lock') is None
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / 'file').touch()
+    with (
+        pytest.raises(OSError, match=r'the folder: cannot be written \(.*; choose another --work'),
+        folder_lock(tmp_path / 'file' / 'work' / 'lock', 'the folder'),
+    ):
+        pass
+
+
+def test_where_there_is_no_lock_a_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, 'fcntl', None)  # Windows
+    with folder_lock(tmp_path / 'lock', 'the folder') as descriptors:
+        assert descriptors == ()
+    assert lock_holder(tmp_path / 'lock') is None
