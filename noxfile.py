@@ -4,6 +4,8 @@
 `--` go to pytest: `nox --session tests -- tests/functional`.
 """
 
+import os
+
 import nox
 
 nox.needs_version = '>=2024.4.15'
@@ -48,9 +50,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python='3.11')
 def openmmlab(session: nox.Session) -> None:
-    """All tests on the original OpenMMLab releases; building mmcv took 36 minutes on one core."""
+    """All tests on the original OpenMMLab releases; building mmcv took 36 minutes on one core.
+
+    MMPPC_WHEELS names a folder with a wheel of mmcv that was built before (`pip wheel --no-build-isolation --no-deps`).
+    """
     session.install(*OPENMMLAB)
-    session.install('--no-build-isolation', '--no-deps', MMCV, env={'MMCV_WITH_OPS': '1'})
+    wheels = os.environ.get('MMPPC_WHEELS')
+    links = ['--find-links', os.path.abspath(wheels)] if wheels else []
+    session.install('--no-build-isolation', '--no-deps', *links, MMCV, env={'MMCV_WITH_OPS': '1'})
     # The extra names the same releases, so nothing of the above moves.
     session.install('-e', '.[openmmlab,crf,laptop,coco,dev]')
     session.run('python', '-m', 'pytest', *session.posargs)
