@@ -1,13 +1,14 @@
-"""Each row of the paper's Tables 5, 6 and 7 is a config that builds on every data set with the right parts."""
+"""Each row of Tables 5 to 7 and of the other studies is a config that builds on every data set with the right parts."""
 
 import os
 import subprocess
 import sys
 
 import pytest
-from mmseg.registry import MODELS
+from mmseg.registry import HOOKS, MODELS
 
 import mmppc  # noqa: F401
+from mmppc.functional.contrast_options import ContrastOptions
 from mmppc.pipeline.ablation_rows import DATASETS, ROOT, TABLES, Row, choose_rows, row_config
 from mmppc.utils.runner import read_config
 from tests.test_configs import BUILD
@@ -32,7 +33,20 @@ TABLE_7 = {
     'rotation': ('RotateView', 'RescaleView'),
     'translation': ('TranslateView', 'RescaleView'),
 }
-ROWS = [(table, row) for table, rows in TABLES.items() for row in rows]
+# What a row of the other studies sets in the contrast.
+STUDIES = {
+    'presets': {'cam': None, 'seam': None, 'paper': {}, 'published': {'preset': 'published'}},
+    'bg_threshold': {
+        **{f'0.{tenth}': {'bg_threshold': tenth / 10} for tenth in range(1, 6)},
+        'auto': {'bg_threshold': 'auto'},
+    },
+    'temperature': {
+        value: {'temperature': float(value)} for value in ('0.05', '0.1', '0.2', '0.5')
+    },
+    'warmup': {'0': {}, '25': {}, '50': {}},
+}
+ROWS = [(name, row) for name in ('5', '6', '7') for row in TABLES[name].rows]
+STUDY_ROWS = [(name, row) for name in STUDIES for row in TABLES[name].rows]
 NARROW = dict(base_channels=2, depths=(1, 1, 1, 1))
 
 
@@ -55,42 +69,71 @@ def build(row: Row, dataset: str):
 
 
 def test_rows_are_the_papers() -> None:
-    expected = {5: TABLE_5, 6: TABLE_6, 7: TABLE_7}
-    assert {table: [row.key for row in rows] for table, rows in TABLES.items()} == {
-        table: list(rows) for table, rows in expected.items()
+    expected = {'5': TABLE_5, '6': TABLE_6, '7': TABLE_7, **STUDIES}
+    assert {name: [row.key for row in table.rows] for name, table in TABLES.items()} == {
+        name: list(rows) for name, rows in expected.items()
     }
     files = {path.stem for path in (ROOT / 'configs' / 'ablations').glob('*.py')}
-    assert {row.config for _, row in ROWS} == files
+    assert {row.config for _, row in [*ROWS, *STUDY_ROWS]} == files
+    for table in TABLES.values():
+        assert table.reference in [row.key for row in table.rows]
+        assert len({row.config for row in table.rows}) == len(table.rows)
+    assert TABLES['5'].stem == 'table5'
+    assert TABLES['warmup'].stem == 'warmup'
 
 
 @pytest.mark.parametrize('dataset', DATASETS)
 @pytest.mark.parametrize(('table', 'row'), ROWS, ids=lambda value: getattr(value, 'key', value))
-def test_row_has_its_parts(table: int, row: Row, dataset: str) -> None:
+def test_row_has_its_parts(table: str, row: Row, dataset: str) -> None:
     model, cfg = build(row, dataset)
     losses = dict(model.losses.items())
     plain = row.key in ('cam', 'none')
     assert (model.view is None) == plain
     assert ('equivariance' in losses) != plain
     assert (model.decode_head.refine is None) == plain
-    assert cfg.train_dataloader.dataset.data_root.endswith(
-        {'voc': 'VOC2012', 'toy': 'toy', 'laptop': 'voc6'}[dataset]
-    )
+    ending = {'voc': 'VOC2012', 'laptop': 'voc6'}.get(dataset.split('_')[0], dataset)
+    assert cfg.train_dataloader.dataset.data_root.endswith(ending)
     options = losses['contrast'].options if 'contrast' in losses else None
     assert (options is None) == (plain or row.key in ('seam', 'k0'))
     assert (model.neck is None) == (options is None)
     if options is not None:
         switches = tuple(getattr(options, name) for name in SWITCHES)
-        assert switches == (TABLE_5[row.key] if table == 5 else ALL)
-        assert options.topk == (TABLE_6[row.key] if table == 6 else 32)
-    if table == 7:
+        assert switches == (TABLE_5[row.key] if table == '5' else ALL)
+        assert options.topk == (TABLE_6[row.key] if table == '6' else 32)
+    if table == '7':
         parts = [] if model.view is None else list(getattr(model.view, 'views', [model.view]))
         assert tuple(type(part).__name__ for part in parts) == TABLE_7[row.key]
         if parts:
-            assert parts[-1].size == ((64, 64) if dataset == 'toy' else (128, 128))
+            assert parts[-1].size == ((64, 64) if dataset in ('toy', 'parts') else (128, 128))
         if row.key == 'rotation':
             assert parts[0].degrees == (-20, 20)
         if row.key == 'translation':
             assert parts[0].pixels == 16
+
+
+@pytest.mark.parametrize('dataset', DATASETS)
+@pytest.mark.parametrize(
+    ('study', 'row'), STUDY_ROWS, ids=lambda value: getattr(value, 'key', value)
+)
+def test_row_of_a_study_sets_what_it_says(study: str, row: Row, dataset: str) -> None:
+    expected = STUDIES[study][row.key]
+    model, cfg = build(row, dataset)
+    if expected is None:
+        assert 'contrast' not in model.losses
+        return
+    found = vars(model.losses['contrast'].options)
+    if row.key == 'published':
+        assert found == vars(ContrastOptions.from_preset('published'))
+        assert found['proto_candidates'] != ContrastOptions().proto_candidates
+    else:
+        assert found == vars(ContrastOptions(**expected))
+    hooks = [hook for hook in cfg.default_hooks.values() if hook.type == 'LossRampHook']
+    if study != 'warmup' or row.key == '0':
+        assert hooks == []
+    else:
+        (hook,) = hooks
+        assert (hook.loss, hook.begin, hook.end) == ('contrast', *[int(row.key) / 100] * 2)
+        assert HOOKS.build(hook).begin > 0
 
 
 def test_rows_of_one_experiment_share_their_config() -> None:
@@ -98,9 +141,11 @@ def test_rows_of_one_experiment_share_their_config() -> None:
     assert shared['k0'] == shared['seam']
     assert shared['k32'] == shared['rescale'] == shared['pixel_sampling']
     assert shared['none'] == shared['cam']
+    whole = {'paper', '0.2', '0.1', '0'}
+    assert {row.key for _, row in STUDY_ROWS if row.config == shared['k32']} == whole
     # The whole method is the config that users take.
     for dataset in DATASETS:
-        cfg = row_config(TABLES[5][-1], dataset)
+        cfg = row_config(TABLES['5'].rows[-1], dataset)
         whole = read_config(str(ROOT / 'configs' / f'ppc_seam_{dataset}.py'))
         assert cfg.model == whole.model
 
@@ -118,7 +163,7 @@ def test_row_is_a_config_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.stdout.strip().endswith('built')
     # Without the variable it is of VOC.
     monkeypatch.delenv('MMPPC_DATASET', raising=False)
-    for row in TABLES[7]:
+    for row in TABLES['7'].rows:
         cfg = read_config(str(ROOT / 'configs' / 'ablations' / f'{row.config}.py'))
         assert cfg.pretty_text == row_config(row, 'voc').pretty_text
         assert cfg.work_dir == f'work_dirs/{row.config}'
@@ -127,7 +172,7 @@ def test_row_is_a_config_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_reach_the_rows_that_have_what_they_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('MMPPC_DATASET', raising=False)
     options = {'model.losses.contrast.preset': 'published', 'train_cfg.max_iters': 7}
-    cam, *_, whole = (row_config(row, 'toy', options) for row in TABLES[5])
+    cam, *_, whole = (row_config(row, 'toy', options) for row in TABLES['5'].rows)
     assert 'contrast' not in cam.model.losses
     assert whole.model.losses.contrast.preset == 'published'
     assert cam.train_cfg.max_iters == whole.train_cfg.max_iters == 7
@@ -135,7 +180,7 @@ def test_options_reach_the_rows_that_have_what_they_set(monkeypatch: pytest.Monk
 
 
 def test_rows_are_chosen_by_name() -> None:
-    assert [row.key for row in choose_rows(6, ['k64', 'k4'])] == ['k4', 'k64']
-    assert choose_rows(7) == TABLES[7]
+    assert [row.key for row in choose_rows(TABLES['6'], ['k64', 'k4'])] == ['k4', 'k64']
+    assert choose_rows(TABLES['7']) == TABLES['7'].rows
     with pytest.raises(ValueError, match=r'table 5 has no row k4; it has cam, seam'):
-        choose_rows(5, ['cam', 'k4'])
+        choose_rows(TABLES['5'], ['cam', 'k4'])

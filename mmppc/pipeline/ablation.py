@@ -26,7 +26,9 @@ SINGLE_SCALE = 'single_scale'
 
 
 def data_digest(cfg: Config) -> str:
-    """Digest of the lists and the file of tags that the runs use; files that are not there are left out.
+    """Digest of what the runs use of the data folder: lists, tags, and the initial weights where they are in it too.
+
+    Files that are not there are left out.
 
     Raises:
         FileNotFoundError: The data folder is missing.
@@ -35,7 +37,10 @@ def data_digest(cfg: Config) -> str:
     root = Path(dataset.data_root)
     if not root.is_dir():
         raise FileNotFoundError(f'data_root not found: {root}')
-    names = (dataset.ann_file, *LISTS.values(), dataset.tag_file)
+    names = [dataset.ann_file, *LISTS.values(), dataset.tag_file]
+    weights = (cfg.model.backbone.get('init_cfg') or {}).get('checkpoint')
+    if weights and Path(weights).is_relative_to(root):
+        names.append(str(Path(weights).relative_to(root)))
     return files_digest((name, root / name) for name in names if (root / name).is_file())
 
 

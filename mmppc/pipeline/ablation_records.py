@@ -19,11 +19,11 @@ RATES = ('miou', 'fg_recall', 'bg_false_positives')
 FIXED = '_fixed'
 """Ends the names of what was measured at the fixed threshold."""
 
-_MEASURED = tuple(
+MEASURED = tuple(
     f'{split}_{rate}{kind}' for kind in ('', FIXED) for split in SPLITS for rate in RATES
 )
 FIELDS = (
-    'dataset', 'config', 'seed', 'threshold', 'fixed_threshold', *_MEASURED,
+    'dataset', 'config', 'seed', 'threshold', 'fixed_threshold', *MEASURED,
     'train_pictures', 'val_pictures', 'seconds', 'conditions',
     'config_digest', 'data_digest', 'versions',
 )  # fmt: skip
@@ -37,7 +37,7 @@ CLASS_FIELDS = (
 :class:`~mmppc.pipeline.ablation_points.ClassPoint`."""
 
 _WHOLE = ('seed', 'train_pictures', 'val_pictures')
-_REAL = ('threshold', 'fixed_threshold', *_MEASURED, 'seconds', 'iou', 'recall', 'false_positives')
+_REAL = ('threshold', 'fixed_threshold', *MEASURED, 'seconds', 'iou', 'recall', 'false_positives')
 
 
 def check_fixed_threshold(run: Run, fixed_threshold: float) -> None:

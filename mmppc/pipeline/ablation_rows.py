@@ -1,8 +1,8 @@
-"""The rows of the paper's Tables 5, 6 and 7, and their configs on each data set."""
+"""The rows of the paper's Tables 5, 6 and 7 and of further studies, and their configs on each data set."""
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,22 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
+from mmppc.datasets.toy import draw_toy_set
+from mmppc.pipeline.parts_data import prepare_parts
 from mmppc.utils.runner import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
-DATASETS = ('voc', 'toy', 'laptop')
+
+DATASETS: dict[str, Callable[[Path], object] | None] = {
+    'voc': None,
+    'toy': draw_toy_set,
+    'parts': prepare_parts,
+    'laptop': None,
+    'laptop_long': None,
+}
+"""Endings of the configs ``configs/{cam,seam,ppc_seam}_<data set>.py``, and what draws the pictures into a folder where
+they are missing; None: they have to be there."""
+
 DATASET_VARIABLE = 'MMPPC_DATASET'
 """Environment variable by which a row's config chooses the data set."""
 
@@ -30,48 +42,144 @@ class Row:
     config: str
 
 
-TABLES: dict[int, tuple[Row, ...]] = {
-    5: (
-        Row('cam', 'CAM', 'table5_cam'),
-        Row('seam', 'SEAM', 'table5_seam'),
-        Row('cross_prototype', '+ cross prototype', 'table5_cross_prototype'),
-        Row('cross_cam', '+ cross CAM', 'table5_cross_cam'),
-        Row('intra', '+ intra view', 'table5_intra'),
-        Row('prototype_mining', '+ prototype mining', 'table5_prototype_mining'),
-        Row('pixel_sampling', '+ pixel sampling', 'table5_pixel_sampling'),
-    ),
-    6: (
-        Row('k0', 'K = 0 (SEAM)', 'table5_seam'),
-        Row('k4', 'K = 4', 'table6_k4'),
-        Row('k8', 'K = 8', 'table6_k8'),
-        Row('k16', 'K = 16', 'table6_k16'),
-        Row('k32', 'K = 32', 'table5_pixel_sampling'),
-        Row('k64', 'K = 64', 'table6_k64'),
-    ),
-    7: (
-        Row('none', 'none (CAM)', 'table5_cam'),
-        Row('rescale', 'rescale', 'table5_pixel_sampling'),
-        Row('flip', 'rescale, flip', 'table7_flip'),
-        Row('rotation', 'rescale, rotation', 'table7_rotation'),
-        Row('translation', 'rescale, translation', 'table7_translation'),
-    ),
-}
+@dataclass(frozen=True)
+class Table:
+    """Rows that are compared.
+
+    Attributes:
+        name: On the command line.
+        title: For people.
+        rows: In print order.
+        reference: Key of the row that the others are compared with.
+        steps: Each row adds to the row before, so it is compared with that one too.
+    """
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    reference: str
+    steps: bool = False
+
+    @property
+    def stem(self) -> str:
+        """How the names of its files begin."""
+        return f'table{self.name}' if self.name.isdigit() else self.name
 
 
-def choose_rows(table: int, keys: Sequence[str] | None = None) -> tuple[Row, ...]:
-    """The rows of a table, or those of them that are named.
+_WHOLE = 'table5_pixel_sampling'
+_CAM = Row('cam', 'CAM', 'table5_cam')
+_SEAM = Row('seam', 'SEAM', 'table5_seam')
+
+
+def _values(title: str, stem: str, values: Sequence[str], default: str) -> tuple[Row, ...]:
+    """A row a value of a setting; the default is the whole method."""
+    return tuple(
+        Row(
+            value,
+            f'{title} {value}',
+            _WHOLE if value == default else f'{stem}_{value.replace(".", "p")}',
+        )
+        for value in values
+    )
+
+
+_ALL = (
+    Table(
+        '5',
+        'Table 5, the parts of the method',
+        (
+            _CAM,
+            _SEAM,
+            Row('cross_prototype', '+ cross prototype', 'table5_cross_prototype'),
+            Row('cross_cam', '+ cross CAM', 'table5_cross_cam'),
+            Row('intra', '+ intra view', 'table5_intra'),
+            Row('prototype_mining', '+ prototype mining', 'table5_prototype_mining'),
+            Row('pixel_sampling', '+ pixel sampling', _WHOLE),
+        ),
+        reference='seam',
+        steps=True,
+    ),
+    Table(
+        '6',
+        'Table 6, the number K of pixels in a prototype',
+        (
+            Row('k0', 'K = 0 (SEAM)', 'table5_seam'),
+            Row('k4', 'K = 4', 'table6_k4'),
+            Row('k8', 'K = 8', 'table6_k8'),
+            Row('k16', 'K = 16', 'table6_k16'),
+            Row('k32', 'K = 32', _WHOLE),
+            Row('k64', 'K = 64', 'table6_k64'),
+        ),
+        reference='k0',
+    ),
+    Table(
+        '7',
+        'Table 7, the transform between the views',
+        (
+            Row('none', 'none (CAM)', 'table5_cam'),
+            Row('rescale', 'rescale', _WHOLE),
+            Row('flip', 'rescale, flip', 'table7_flip'),
+            Row('rotation', 'rescale, rotation', 'table7_rotation'),
+            Row('translation', 'rescale, translation', 'table7_translation'),
+        ),
+        reference='rescale',
+    ),
+    Table(
+        'presets',
+        'the presets of the contrast, and what they are built on',
+        (
+            _CAM,
+            _SEAM,
+            Row('paper', "PPC on SEAM, 'paper'", _WHOLE),
+            Row('published', "PPC on SEAM, 'published'", 'presets_published'),
+        ),
+        reference='seam',
+    ),
+    Table(
+        'bg_threshold',
+        'the background threshold of the labels inside the contrast',
+        _values(
+            'background',
+            'bg_threshold',
+            ('0.1', '0.2', '0.3', '0.4', '0.5', 'auto'),
+            default='0.2',
+        ),
+        reference='0.2',
+    ),
+    Table(
+        'temperature',
+        'the temperature of the contrast',
+        _values('temperature', 'temperature', ('0.05', '0.1', '0.2', '0.5'), default='0.1'),
+        reference='0.1',
+    ),
+    Table(
+        'warmup',
+        'the share of the training without the contrast, at its start',
+        (
+            Row('0', 'contrast from the start', _WHOLE),
+            Row('25', 'after 25 % of the iterations', 'warmup_25'),
+            Row('50', 'after 50 % of the iterations', 'warmup_50'),
+        ),
+        reference='0',
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}
+
+
+def choose_rows(table: Table, keys: Sequence[str] | None = None) -> tuple[Row, ...]:
+    """The rows of a table, or those of them that are named, in the table's order.
 
     Raises:
         ValueError: The table has no such row.
     """
-    rows = TABLES[table]
-    known = [row.key for row in rows]
+    known = [row.key for row in table.rows]
     unknown = sorted(set(keys or ()) - set(known))
     if unknown:
         raise ValueError(
-            f'table {table} has no row {", ".join(unknown)}; it has {", ".join(known)}'
+            f'table {table.name} has no row {", ".join(unknown)}; it has {", ".join(known)}'
         )
-    return tuple(row for row in rows if not keys or row.key in keys)
+    return tuple(row for row in table.rows if not keys or row.key in keys)
 
 
 def row_config(row: Row, dataset: str, options: Mapping[str, Any] | None = None) -> Config:

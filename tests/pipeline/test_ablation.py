@@ -12,7 +12,7 @@ from mmppc.datasets.toy import draw_toy_set
 from mmppc.pipeline.ablation import Run, execute, make_run, plan, read_result
 from mmppc.pipeline.ablation_rows import TABLES
 
-CAM, WHOLE = TABLES[5][0], TABLES[5][-1]
+CAM, WHOLE = TABLES['5'].rows[0], TABLES['5'].rows[-1]
 
 
 @pytest.fixture(scope='module')
@@ -182,7 +182,7 @@ def test_seeds_and_rows_do_not_meet(tmp_path: Path, data: Path) -> None:
     execute(runs[0], FakeStages())
     assert [plan(run)[0] for run in runs] == ['finished', 'new', 'new', 'new']
     # A row of another table that is the same experiment is the same run.
-    table_7 = run_of(tmp_path, data, TABLES[7][0])
+    table_7 = run_of(tmp_path, data, TABLES['7'].rows[0])
     assert plan(table_7)[0] == 'finished'
 
 

@@ -22,7 +22,9 @@ from tests.pipeline.test_ablation_table import RECORDS, record
 
 @pytest.mark.parametrize('single_scale', [False, True])
 def test_a_run_s_record(tmp_path: Path, data: Path, single_scale: bool) -> None:  # noqa: F811
-    run = make_run(TABLES[5][-1], 'toy', 3, tmp_path, data_root=data, single_scale=single_scale)
+    run = make_run(
+        TABLES['5'].rows[-1], 'toy', 3, tmp_path, data_root=data, single_scale=single_scale
+    )
     with pytest.raises(FileNotFoundError, match='run not finished'):
         record_run(run, 0.26)
     execute(run, FakeStages())
@@ -61,7 +63,7 @@ def test_a_run_s_record(tmp_path: Path, data: Path, single_scale: bool) -> None:
 
 
 def test_a_fixed_threshold_that_is_not_tried_is_refused(tmp_path: Path) -> None:
-    run = make_run(TABLES[5][0], 'toy', 0, tmp_path)
+    run = make_run(TABLES['5'].rows[0], 'toy', 0, tmp_path)
     check_fixed_threshold(run, 0.26)
     with pytest.raises(ValueError, match=r'fixed threshold 0.7: expected .* 0 to 0.59 in 60'):
         check_fixed_threshold(run, 0.7)

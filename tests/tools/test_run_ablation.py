@@ -35,7 +35,7 @@ def test_dry_run_lists_and_writes_nothing(tmp_path: Path) -> None:
         for seed in (1, 2)
         for title in ('K = 0 (SEAM)', 'K = 4')
     ]
-    assert '| K = 64 | 0 | - | - |' in run.stdout
+    assert '| K = 64 | 0 | - | - | - |' in run.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -67,9 +67,19 @@ def test_one_row_for_real(tmp_path: Path) -> None:
     present = [value for value in best if value is not None]
     assert sum(present) / len(present) == pytest.approx(line['train_miou'], abs=0.02)
     markdown = (tmp_path / 'out' / 'table5_toy.md').read_text()
-    assert f'| + pixel sampling | 1 | {line["train_miou"]:.1f} |' in markdown
+    assert (
+        f'| + pixel sampling | 1 | {line["threshold"]:.2f} | {line["train_miou"]:.1f} |' in markdown
+    )
     assert '| SEAM | 0 | - |' in markdown
     assert markdown in run.stdout
+    classes_markdown = (tmp_path / 'out' / 'table5_toy_classes.md').read_text()
+    assert '| + pixel sampling | false positives | - |' in classes_markdown
+    assert '+ pixel sampling (1)' in (tmp_path / 'out' / 'table5_toy.svg').read_text()
+    summary = (tmp_path / 'out' / 'table5_toy.csv').read_text()
+    assert (
+        f'\npixel_sampling,table5_pixel_sampling,train_miou,,1,{line["train_miou"]:.3f},\n'
+        in summary
+    )
     folder = tmp_path / 'work' / 'toy' / 'table5_pixel_sampling' / 'seed0' / 'work'
     assert [path.name for path in folder.glob('*.pth')] == ['iter_2.pth']
     # Started again it has nothing to do, also for the table which shares the run.

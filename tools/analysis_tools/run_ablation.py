@@ -1,23 +1,25 @@
-"""Run rows of the paper's Tables 5, 6 and 7 for several seeds, and print the table.
+"""Run rows of the paper's Tables 5, 6 and 7, or of a further study, for several seeds; compare them, print the tables.
 
 Each row is a config of configs/ablations on VOC, the toy set or a laptop's folder. What is finished is skipped, what
 was interrupted goes on, what has another config or other data than before is done again. Runs are in
-<work-dir>/<dataset>/<config>/seed<k>, which Tables 5 to 7 share; other --cfg-options want another --work-dir and --out.
+<work-dir>/<dataset>/<config>/seed<k>, which all tables share; other --cfg-options want another --work-dir and --out.
+
+Example: run_ablation.py --table 5 --dataset toy --seeds 0 1 2 --jobs 2
 """
 
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
-from mmppc.datasets.toy import draw_toy_set
-from mmppc.pipeline import ablation, ablation_records
-from mmppc.pipeline import ablation_table as table
+from mmppc.pipeline import ablation, ablation_records, ablation_table
 from mmppc.pipeline.ablation_jobs import run_jobs
-from mmppc.pipeline.ablation_rows import DATASETS, TABLES, choose_rows
+from mmppc.pipeline.ablation_plot import plot_svg
+from mmppc.pipeline.ablation_rows import DATASETS, TABLES, Table, choose_rows
 from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.runner import ConfigOptions, user_errors
@@ -27,7 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--table', type=int, required=True, choices=sorted(TABLES))
+    parser.add_argument(
+        '--table', required=True, choices=list(TABLES), help='a table of the paper or a study'
+    )
     parser.add_argument('--dataset', required=True, choices=DATASETS)
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
@@ -35,7 +39,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='some rows (default: all)')
     parser.add_argument(
-        '--data-root', type=Path, help="the data (default: the config's; toy: drawn when missing)"
+        '--reference',
+        metavar='ROW',
+        help='the row to compare with (default: SEAM in tables 5 and 6)',
+    )
+    parser.add_argument(
+        '--data-root', type=Path, help="the data (default: the config's, or drawn when missing)"
     )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/ablations'))
     parser.add_argument(
@@ -68,18 +77,19 @@ def parse_args() -> argparse.Namespace:
 class Tables:
     """The files of a table, made of what earlier starts recorded and of the runs that are finished now."""
 
-    def __init__(self, args: argparse.Namespace, runs: list[ablation.Run]) -> None:
-        self.args, self.runs = args, runs
-        self.rows = choose_rows(args.table)
-        self.order = [row.config for row in self.rows]
-        out = args.out or args.work_dir.resolve()
-        self.stem = out / f'table{args.table}_{args.dataset}'
-        runs_file, classes_file = self._file('_runs.csv'), self._file('_classes.csv')
+    def __init__(
+        self, args: argparse.Namespace, table: Table, out: Path, runs: list[ablation.Run]
+    ) -> None:
+        self.table, self.dataset, self.runs = table, args.dataset, runs
+        self.fixed_threshold = args.fixed_threshold
+        self.stem = out / f'{table.stem}_{args.dataset}'
+        self.order = [row.config for row in table.rows]
+        runs_file, classes_file = self.file('_runs.csv'), self.file('_classes.csv')
         former = ablation_records.read_records(runs_file)
         classes = ablation_records.read_records(classes_file, ablation_records.CLASS_FIELDS)
         digests = {run.row.config: run.digest for run in runs}
         self.former = [
-            line for line in former if ablation_records.holds(line, digests, args.fixed_threshold)
+            line for line in former if ablation_records.holds(line, digests, self.fixed_threshold)
         ]
         if len(former) > len(self.former):
             left = len(former) - len(self.former)
@@ -89,7 +99,8 @@ class Tables:
         known = {(line['config'], line['seed']) for line in self.former}
         self.former_classes = [line for line in classes if (line['config'], line['seed']) in known]
 
-    def _file(self, suffix: str) -> Path:
+    def file(self, suffix: str) -> Path:
+        """One of the table's files."""
         return self.stem.with_name(self.stem.name + suffix)
 
     def records(self) -> tuple[list[ablation_records.Record], list[ablation_records.Record]]:
@@ -97,7 +108,7 @@ class Tables:
         new, classes = [], []
         for run in self.runs:
             if ablation.plan(run)[0] == 'finished':
-                record, of_classes = ablation_records.record_run(run, self.args.fixed_threshold)
+                record, of_classes = ablation_records.record_run(run, self.fixed_threshold)
                 new.append(record)
                 classes += of_classes
         return (
@@ -108,25 +119,35 @@ class Tables:
     def write_records(self) -> None:
         """Write both files of records."""
         records, classes = self.records()
-        ablation_records.write_records(self._file('_runs.csv'), records)
+        ablation_records.write_records(self.file('_runs.csv'), records)
         ablation_records.write_records(
-            self._file('_classes.csv'), classes, ablation_records.CLASS_FIELDS
+            self.file('_classes.csv'), classes, ablation_records.CLASS_FIELDS
         )
 
     def show(self, *, write: bool) -> None:
-        """Print the table, and write everything if told so."""
-        found, _ = self.records()
-        markdown = (
-            f'{table.caption(self.args.dataset, found)}\n\n'
-            f'{table.markdown_table(self.rows, found)}\n'
-        )
-        lines = table.csv_table(self.rows, found)
-        print(f'\n{markdown}\n{lines}', end='')
-        if write:
-            self.write_records()
-            for suffix, content in (('.md', markdown), ('.csv', lines)):
-                with atomic_write(self._file(suffix), 'w') as file:
-                    file.write(content)
+        """Print the tables, and write everything if told so."""
+        records, classes = self.records()
+        parts = [
+            ablation_table.caption(self.table, self.dataset, records),
+            ablation_table.miou_table(self.table, records),
+            ablation_table.rate_table(self.table, records),
+        ]
+        markdown = '\n\n'.join(parts) + '\n'
+        print(f'\n{markdown}')
+        if not write:
+            return
+        self.write_records()
+        contents = {
+            '.md': markdown,
+            '_classes.md': ablation_table.class_tables(self.table, classes) + '\n',
+            '.csv': ablation_table.summary_csv(self.table, records),
+            '.svg': plot_svg(self.table, self.dataset, records),
+        }
+        for suffix, content in contents.items():
+            with atomic_write(self.file(suffix), 'w') as file:
+                file.write(content)
+        suffixes = ', '.join(('_runs.csv', '_classes.csv', *contents))
+        print(f'written: {self.stem}{{{suffixes}}}')
 
 
 def run_all(args: argparse.Namespace, runs: list[ablation.Run], tables: Tables) -> list[str]:
@@ -162,11 +183,15 @@ def main() -> None:
     args = parse_args()
     with user_errors():
         work = args.work_dir.resolve()
+        table = TABLES[args.table]
+        if args.reference:
+            table = replace(table, reference=choose_rows(table, [args.reference])[0].key)
         data_root = args.data_root
-        if data_root is None and args.dataset == 'toy':
-            data_root = work / 'toy_data'
+        draw = DATASETS[args.dataset]
+        if data_root is None and draw is not None:
+            data_root = work / f'{args.dataset}_data'
             if not args.dry_run:
-                draw_toy_set(data_root)
+                draw(data_root)
         runs = [
             ablation.make_run(
                 row,
@@ -178,12 +203,12 @@ def main() -> None:
                 single_scale=args.single_scale,
             )
             for seed in args.seeds
-            for row in choose_rows(args.table)
+            for row in table.rows
         ]
         for run in runs:
             ablation_records.check_fixed_threshold(run, args.fixed_threshold)
-        keys = [row.key for row in choose_rows(args.table, args.rows)]
-        tables = Tables(args, runs)
+        keys = [row.key for row in choose_rows(table, args.rows)]
+        tables = Tables(args, table, args.out or work, runs)
         waiting = []
         for run in runs:
             if run.row.key in keys:
