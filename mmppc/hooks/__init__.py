@@ -4,6 +4,7 @@ from mmppc.hooks.cam_overlay_hook import CAMOverlayHook
 from mmppc.hooks.checkpoint_fit_hook import CheckpointFitHook
 from mmppc.hooks.class_count_hook import ClassCountHook
 from mmppc.hooks.confident_label_hook import ConfidentLabelHook
+from mmppc.hooks.contrast_quality_hook import ContrastQualityHook
 from mmppc.hooks.loss_ramp_hook import LossRampHook
 from mmppc.hooks.mean_displacement_hook import MeanDisplacementHook
 from mmppc.hooks.pseudo_mask_hook import PseudoMaskHook
@@ -16,6 +17,7 @@ __all__ = [
     'CheckpointFitHook',
     'ClassCountHook',
     'ConfidentLabelHook',
+    'ContrastQualityHook',
     'LossRampHook',
     'MeanDisplacementHook',
     'PseudoMaskHook',

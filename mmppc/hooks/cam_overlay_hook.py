@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,6 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.structures import LabelData
 from mmseg.registry import HOOKS
-from torch import nn
 
 from mmppc.datasets.names import sample_id
 from mmppc.datasets.tags import load_tags
@@ -26,6 +23,7 @@ from mmppc.models.segmentors import CAMSegmentor
 from mmppc.storage.pictures import read_picture
 from mmppc.utils.checkpoint import unwrap_model
 from mmppc.utils.network_config import picture_pipeline, prepare_picture, samples_of
+from mmppc.utils.undisturbed import undisturbed
 from mmppc.visualization.sheet import (
     Legend,
     Panel,
@@ -111,7 +109,7 @@ class CAMOverlayHook(Hook):
         chosen = self._chosen(runner)
         pipeline = picture_pipeline(runner.cfg)
         if is_main_process():
-            with _undisturbed(network):
+            with undisturbed(network):
                 self._shown = [_load(info, pipeline) for info in chosen]
         self._drawn_at = runner.iter
 
@@ -171,7 +169,7 @@ class CAMOverlayHook(Hook):
             return
         network = unwrap_model(runner.model)
         assert isinstance(network, CAMSegmentor)
-        with _undisturbed(network), torch.no_grad():
+        with undisturbed(network), torch.no_grad():
             for shown in self._shown:
                 sheet = self._sheet(network, shown, step)
                 # Backends make files of the names.
@@ -208,22 +206,3 @@ def _load(info: Mapping[str, Any], pipeline: Any) -> _Shown:
         for sample in samples_of(data):
             sample.gt_tags = LabelData(label=torch.tensor(info['tags'], dtype=torch.float32))
     return _Shown(name, picture, data)
-
-
-@contextmanager
-def _undisturbed(network: nn.Module) -> Iterator[None]:
-    """The network in test mode; at the end its modes, and all random numbers, are as they were."""
-    modes = [(module, module.training) for module in network.modules()]
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    try:
-        with torch.random.fork_rng(devices=devices):
-            # Not by eval(), which backbones with frozen parts have made their own.
-            for module, _ in modes:
-                module.training = False
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002

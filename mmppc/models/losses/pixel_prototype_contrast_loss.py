@@ -1,7 +1,6 @@
 """The paper's contrast as a term of the CAM stage."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch.nn as nn
@@ -86,16 +85,11 @@ class PixelPrototypeContrastLoss(nn.Module):
             valid = valid_cells(valid, (cams[-1].shape[-2], cams[-1].shape[-1])).squeeze(1)
         return features, cams, valid
 
-    def forward(
-        self, views: Sequence[ViewOutput], tags: Tensor, *, sync: bool | None = None
-    ) -> dict[str, Tensor]:
+    def forward(self, views: Sequence[ViewOutput], tags: Tensor) -> dict[str, Tensor]:
         """``loss_cross_prototype``, ``loss_cross_cam`` and ``loss_intra`` of views with ``tags`` (N, C) multi-hot.
-
-        ``sync`` replaces ``sync_prototypes``: False for a process that looks at its own pictures alone.
 
         Raises:
             ValueError: The views carry no embeddings.
         """
         features, cams, valid = self.on_common_grid(views)
-        options = self.options if sync is None else replace(self.options, sync_prototypes=sync)
-        return pixel_prototype_contrast(features, cams, tags, preset=options, valid=valid)
+        return pixel_prototype_contrast(features, cams, tags, preset=self.options, valid=valid)

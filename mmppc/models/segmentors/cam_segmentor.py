@@ -132,22 +132,29 @@ class CAMSegmentor(BaseSegmentor):
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """All terms of a batch (N, 3, H, W); each sample carries ``gt_tags.label`` (C,)."""
-        tags = self._tags(data_samples)
-        views = self.forward_views(inputs, self._saliency(data_samples))
+        tags = self.tags_of(data_samples)
+        views = self.forward_views(inputs, self.saliency_of(data_samples))
         result: dict[str, Tensor] = {}
-        # The terms need float32: they normalise by small numbers and take exponentials of large ones.
-        with torch.autocast(inputs.device.type, enabled=False):
-            for name, term in self.losses.items():
-                # A term of factor 0 is computed like any other: each parameter keeps a gradient, on every rank.
-                scale = self.loss_scales.get(name, 1.0)
-                values = {key: scale * value for key, value in term(views, tags).items()}
-                doubled = result.keys() & values.keys()
-                if doubled:
-                    raise ValueError(f'losses.{name} repeats {sorted(doubled)} of another term')
-                result.update(values)
+        for name, values in self.loss_terms(views, tags).items():
+            doubled = result.keys() & values.keys()
+            if doubled:
+                raise ValueError(f'losses.{name} repeats {sorted(doubled)} of another term')
+            result.update(values)
         return result
 
-    def _tags(self, data_samples: list[SegDataSample]) -> Tensor:
+    def loss_terms(self, views: list[ViewOutput], tags: Tensor) -> dict[str, dict[str, Tensor]]:
+        """The terms of each of ``losses``, by its name, times its factor in ``loss_scales``."""
+        result = {}
+        # The terms need float32: they normalise by small numbers and take exponentials of large ones.
+        with torch.autocast(views[0].logits.device.type, enabled=False):
+            for name, loss in self.losses.items():
+                # A loss of factor 0 is computed like any other: each parameter keeps a gradient, on every rank.
+                scale = self.loss_scales.get(name, 1.0)
+                result[name] = {key: scale * value for key, value in loss(views, tags).items()}
+        return result
+
+    def tags_of(self, data_samples: list[SegDataSample]) -> Tensor:
+        """Tags (N, C) of samples that all have some, for as many classes as the head knows."""
         for sample in data_samples:
             if 'gt_tags' not in sample:
                 raise ValueError(
@@ -162,7 +169,7 @@ class CAMSegmentor(BaseSegmentor):
         return tags
 
     @staticmethod
-    def _saliency(data_samples: list[SegDataSample]) -> Tensor | None:
+    def saliency_of(data_samples: list[SegDataSample]) -> Tensor | None:
         """Saliency maps (N, 1, H, W) in [0, 1] of pictures that all have one, ``gt_saliency`` (1, H, W)."""
         if not all('gt_saliency' in sample for sample in data_samples):
             return None
