@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmppc.datasets import TaggedImageDataset, draw_toy_set
 from mmppc.datasets.names import read_classes, read_lines
-from mmppc.datasets.toy_drawing import draw_picture
+from mmppc.datasets.toy_drawing import STYLES, draw_picture
 from mmppc.datasets.toy_saliency import draw_saliency
 from mmppc.datasets.toy_shapes import TOY_CLASSES
 
@@ -90,6 +90,23 @@ def test_first_classes_come_in_turn_and_objects_are_not_tiny():
         assert picture.std() > 10
 
 
+def test_parts_have_large_bodies_and_scenes_that_tell_the_class():
+    shares, green = {}, []
+    for style in ('toy', 'parts'):
+        drawn = [
+            draw_picture(index, 96, np.random.default_rng([3, index]), STYLES[style])
+            for index in range(60)
+        ]
+        shares[style] = np.mean([np.mean(mask > 0) for _, mask, _ in drawn])
+        labels = [len(np.setdiff1d(mask, (0, 255))) for _, mask, _ in drawn]
+        # Cows, every sixth from the third on, stand on a meadow: its corner is more green than red.
+        cows = [picture[:8, :8].reshape(-1, 3).mean(axis=0) for picture, _, _ in drawn[2::6]]
+        green.append(np.mean([corner[1] > corner[0] > corner[2] for corner in cows]))
+        assert max(labels) == (3 if style == 'toy' else 2)
+    assert shares['parts'] > 1.1 * shares['toy']
+    assert green[1] > green[0]
+
+
 def test_saliency_knows_no_classes_and_errs(toy):
     overlaps = []
     for path in sorted((toy / 'Saliency').iterdir()):
@@ -145,8 +162,18 @@ def test_other_parameters_and_foreign_folders_are_refused(toy, tmp_path):
         draw_toy_set(tmp_path / 'new', num_val=0)
 
 
+def test_styles_are_sets_of_their_own(toy, tmp_path):
+    with pytest.raises(ValueError, match="style='cars', expected one of"):
+        draw_toy_set(tmp_path / 'cars', 1, 1, style='cars')
+    with pytest.raises(ValueError, match="'style': 'parts'"):
+        draw_toy_set(toy, 12, 6, style='parts')
+    parts = draw_toy_set(tmp_path / 'parts', 1, 1, 64, style='parts')
+    before = digest(parts)
+    assert digest(draw_toy_set(parts, 1, 1, 64, style='parts')) == before
+
+
 def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch):
-    def stop(index, size, rng):
+    def stop(index, size, rng, style):
         raise KeyboardInterrupt
 
     monkeypatch.setattr('mmppc.datasets.toy.draw_picture', stop)
@@ -159,10 +186,10 @@ def test_a_faster_process_wins(tmp_path, monkeypatch):
     target = tmp_path / 'set'
     other = draw_toy_set(tmp_path / 'other', num_train=1, num_val=1)
 
-    def draw(index, size, rng):
+    def draw(index, size, rng, style):
         if other.exists():
             other.rename(target)  # another process finishes in the meantime
-        return draw_picture(index, size, rng)
+        return draw_picture(index, size, rng, style)
 
     monkeypatch.setattr('mmppc.datasets.toy.draw_picture', draw)
     assert draw_toy_set(target, num_train=1, num_val=1) == target
