@@ -16,6 +16,7 @@ from mmppc.report.stage_reports import (
     Notes,
     mask_threshold,
     masks_report,
+    read_contrast,
     read_curves,
     read_evaluations,
     read_json,
@@ -171,6 +172,7 @@ def _stage(
         tags=tags,
         labels=read_labels(folder, notes),
         scalars=scalars,
+        contrast=read_contrast(folder, notes),
     )
 
 

@@ -111,9 +111,12 @@ def _group(name: str) -> str | None:
         return 'rate'
     if 'loss' in last:
         return 'loss'
-    return None if name.count('/') > 1 or name.endswith(_COUNTS) else 'other'
+    if name.count('/') > 1 or name.endswith(_COUNTS) or name.startswith(_ELSEWHERE):
+        return None
+    return 'other'
 
 
+_ELSEWHERE = 'contrast/'  # has a section of its own
 _COUNTS = ('/pictures', '/skipped', '/threshold')
 
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from mmppc.report.class_bars import class_rows
 from mmppc.report.collect import collect
 from mmppc.report.confusion_chart import confusion_matrices
+from mmppc.report.contrast_section import contrast_curves
 from mmppc.report.figures import Series, all_series, key_figures
 from mmppc.report.gallery import Gallery, make_gallery
 from mmppc.report.loss_chart import training_curves
@@ -112,6 +113,7 @@ def render(run: Run, gallery: Gallery | None, *, title: str | None, now: datetim
         'figures': key_figures(run, series),
         'stages': [stage_row(stage, now) for stage in run.stages],
         'curves': curves,
+        'contrasts': [c for stage in run.stages if (c := contrast_curves(stage)) is not None],
         'thresholds': threshold_chart(
             [(item.label, item.style, item.curve) for item in series if item.curve is not None],
             run.threshold,

@@ -140,6 +140,7 @@ class Stage:
         last_sign: Seconds since the epoch of its log's last line, of a stage that is not finished.
         log_tail: Last lines of its log, of a stage that is not finished.
         details: What else the manifest says, for people: command, id, seed, ...
+        contrast: Evaluations of ``ContrastQualityHook``, by iteration.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Stage:
     tags: tuple[TagScores, ...] = ()
     labels: tuple[LabelScores, ...] = ()
     scalars: Scalars = Scalars({})
+    contrast: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

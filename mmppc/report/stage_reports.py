@@ -20,6 +20,8 @@ from mmppc.report.records import (
     TagScores,
     Threshold,
 )
+from mmppc.storage.contrast_quality import NAME as CONTRAST
+from mmppc.storage.contrast_quality import read_evaluations as read_evaluations_of_contrast
 
 
 class Notes(list[str]):
@@ -186,6 +188,17 @@ def read_labels(folder: Path, notes: Notes) -> tuple[LabelScores, ...]:
             accuracy = _number(report.get('accuracy'))
             return (LabelScores(shares, accuracy, _count(report.get('pictures'))),)
     return ()
+
+
+def read_contrast(folder: Path, notes: Notes) -> tuple[dict[str, Any], ...]:
+    """The evaluations in ``contrast_quality.jsonl``."""
+    try:
+        return tuple(read_evaluations_of_contrast(folder / CONTRAST))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        notes.add(str(error))
+        return ()
 
 
 def masks_report(folder: Path, notes: Notes) -> dict[str, Any] | None:
