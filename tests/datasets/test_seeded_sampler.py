@@ -24,9 +24,9 @@ def make_dataset():
     return DrawingDataset(pipeline=[draw])
 
 
-def load(count, num_workers=0, skip=0, seed=3, batch_size=2):
+def load(count, num_workers=0, skip=0, seed=3, batch_size=2, **kwargs):
     dataset = make_dataset()
-    sampler = SeededSampler(dataset, seed=seed)
+    sampler = SeededSampler(dataset, seed=seed, **kwargs)
     loader = DataLoader(
         dataset, batch_size, sampler=sampler, num_workers=num_workers, collate_fn=list
     )
@@ -85,6 +85,50 @@ def test_ranks_share_the_stream_of_one_process(monkeypatch):
         parts.append([(int(i), i.place) for i in islice(iter(sampler), 4)])
     joined = [item for pair in zip(*parts) for item in pair]
     assert joined == [(int(i), i.place) for i in whole[4:]]
+
+
+def test_draws_take_turns_and_are_the_same_for_every_seed():
+    samples = load(42, batch_size=1, draws=3)
+    rounds = [{i: (i, *drawn) for i, *drawn in samples[k : k + 7]} for k in range(0, 42, 7)]
+    assert rounds[:3] == rounds[3:]
+    for index in range(7):
+        assert len({one[index] for one in rounds}) == 3
+    assert len({sample[1:] for sample in samples}) == 21
+    other = load(42, batch_size=1, draws=3, seed=4)
+    assert sorted(other[:7]) == sorted(samples[:7])
+    assert other[:7] != samples[:7]  # the order is the seed's
+    assert set(other) == set(samples)
+    assert [i for i, *_ in samples] == [i for i, *_ in load(42, batch_size=1)]
+    assert not set(samples) & set(load(42, batch_size=1, draws=3, draw_seed=1))
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_skipping_continues_the_same_draws(num_workers):
+    assert load(14, num_workers, skip=9, draws=2) == load(23, draws=2)[18:]
+
+
+def test_ranks_share_the_draws_of_one_process(monkeypatch):
+    whole = load(14, batch_size=1, draws=2, seed=0)
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr(
+            'mmppc.datasets.seeded_sampler.get_dist_info', lambda rank=rank: (rank, 2)
+        )
+        parts.append(load(7, batch_size=1, draws=2, seed=0))
+    assert [item for pair in zip(*parts) for item in pair] == whole
+
+
+def test_the_last_sampler_of_a_dataset_decides():
+    dataset = make_dataset()
+    SeededSampler(dataset, seed=0, draws=1)
+    index = next(iter(SeededSampler(dataset, seed=0)))
+    assert index.source == (0, 0)
+    assert dataset[index] == load(1, seed=0, batch_size=1)[0]
+
+
+def test_draws_are_at_least_one():
+    with pytest.raises(ValueError, match='draws=0, expected at least 1'):
+        SeededSampler(make_dataset(), draws=0)
 
 
 def test_a_dataset_without_its_own_pipeline_is_refused():

@@ -111,7 +111,8 @@ class FreezableTIMMBackbone(TIMMBackbone):
     def _check_cut(self, cache: FrozenCache) -> None:
         """Refuse a cache of a network that is no chain of a stem and blocks, or of taps that are not frozen."""
         net = self.timm_model
-        chain = all(hasattr(net, name) for name in (*_STEM, 'blocks', 'feature_info'))
+        chain = all(hasattr(net, name) for name in (*_STEM, 'blocks'))
+        chain = chain and hasattr(getattr(net, 'feature_info', None), 'get_dicts')
         if not self._frozen or not chain or getattr(net, 'feature_hooks', None) is not None:
             raise ValueError(
                 'frozen_cache needs frozen_stages >= 0 and a timm network with features_only=True that is a chain of a '
