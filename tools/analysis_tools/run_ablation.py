@@ -173,7 +173,8 @@ def run_all(args: argparse.Namespace, runs: list[ablation.Run], tables: Tables) 
                 tables.write_records()
             elif isinstance(error, Exception):
                 bars.say(f'{place} failed: {error}')
-                failed.append(f'{run.title}: {str(error).splitlines()[0]}')
+                line = str(error).splitlines()[0]  # of a stage it begins with the run's title
+                failed.append(line if run.title in line else f'{run.title}: {line}')
             else:
                 raise error
     return failed
