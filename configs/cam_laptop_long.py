@@ -1,5 +1,6 @@
 # The plain CAM on the laptop backbone for 20 epochs. What stands still is kept in files below cache_dir, for this and
-# all further runs: five augmentations of each picture, instead of endless ones, and frozen features. See docs/caching.md.
+# all further runs: five augmentations of each picture, instead of endless ones, and frozen features. See
+# docs/caching.md.
 _base_ = [
     './_base_/models/cam_laptop.py',
     './_base_/datasets/cam_laptop.py',

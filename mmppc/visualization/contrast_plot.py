@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 PANELS: tuple[tuple[str, str, str | None, float], ...] = (
     ('label_accuracy', 'pseudo labels right (%)', None, 100),
-    ('labelled_foreground', 'cells labelled foreground (%)', 'true_foreground', 100),
+    ('labelled_foreground', 'cells labelled foreground (%), dotted: truth', 'true_foreground', 100),
     ('prototype_purity', "prototypes' pixels right (%)", None, 100),
     ('nearest_true', 'pixels nearest to their true class (%)', None, 100),
     ('cosine_margin', 'cosine to true class minus best other', None, 1),
