@@ -1,7 +1,9 @@
 """The ablation tool as users start it, cut short."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from mmppc.pipeline.ablation_records import CLASS_FIELDS, read_records
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_tool(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def run_tool(
+    folder: Path, *arguments: str, more: Sequence[str] = ()
+) -> subprocess.CompletedProcess:
     command = [sys.executable, str(ROOT / 'tools' / 'analysis_tools' / 'run_ablation.py')]
     options = ['train_cfg.max_iters=2', 'param_scheduler.0.end=3', 'train_dataloader.batch_size=4']
     command += [
@@ -23,7 +27,7 @@ def run_tool(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
         '--out',
         str(folder / 'out'),
     ]
-    command += [*arguments, '--cfg-options', *options]
+    command += [*arguments, '--cfg-options', *options, *more]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
@@ -94,3 +98,51 @@ def test_one_row_for_real(tmp_path: Path) -> None:
     (tmp_path / 'work').rename(tmp_path / 'elsewhere')
     alone = run_tool(tmp_path, *arguments, '--dry-run')
     assert markdown in alone.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != 'linux', reason='elsewhere stages do not end with the tool')
+def test_an_interrupt_stops_all_runs(tmp_path: Path) -> None:
+    import fcntl
+
+    data = draw_toy_set(tmp_path / 'data', num_train=6, num_val=3, size=64)
+    command = [sys.executable, str(ROOT / 'tools' / 'analysis_tools' / 'run_ablation.py')]
+    command += ['--table', 'presets', '--dataset', 'toy', '--rows', 'cam', 'seam', '--jobs', '2']
+    command += ['--data-root', str(data), '--work-dir', str(tmp_path / 'work')]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Of the tool alone, not of its stages; a shell may have started this test without it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    ) as tool:
+        begun: set[str] = set()
+        for line in tool.stdout:
+            begun |= {'CAM', 'SEAM'} & (
+                {line.split(',')[0]} if line.endswith(': train\n') else set()
+            )
+            if len(begun) == 2:
+                break
+        tool.send_signal(signal.SIGINT)
+        _, errors = tool.communicate()
+    assert tool.returncode == 130, errors
+    assert 'stopped; started again, the same command goes on' in errors
+    # The stages hold the locks of their runs: both are free once they have ended.
+    for config in ('table5_cam', 'table5_seam'):
+        with (tmp_path / 'work' / 'toy' / config / 'seed0.lock').open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+@pytest.mark.slow
+def test_a_failing_run_does_not_stop_the_others(tmp_path: Path) -> None:
+    data = draw_toy_set(tmp_path / 'data', num_train=6, num_val=3, size=64)
+    arguments = ['--table', '5', '--rows', 'cam', 'pixel_sampling', '--jobs', '2', '--single-scale']
+    run = run_tool(
+        tmp_path, *arguments, '--data-root', str(data), more=['model.losses.contrast.topk=0']
+    )
+    assert run.returncode == 1
+    assert 'error: 1 of 2 runs failed\n  + pixel sampling, seed 0: train: the command' in run.stderr
+    assert 'topk must be at least 1, got 0' in run.stdout
+    (line,) = read_records(tmp_path / 'out' / 'table5_toy_runs.csv')
+    assert (line['config'], line['conditions']) == ('table5_cam', 'scales 1, no flip')
