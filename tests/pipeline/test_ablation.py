@@ -276,3 +276,15 @@ def test_reports_without_rates_are_made_again(tmp_path: Path, data: Path) -> Non
     (run.work / 'iter_2.pth').unlink()
     path.unlink()
     assert plan(run)[0] == 'again'
+
+
+def test_other_initial_weights_in_the_data_folder_are_another_run(tmp_path: Path) -> None:
+    root = draw_toy_set(tmp_path / 'data', num_train=3, num_val=2, size=48)
+    weights = root / 'backbone.pth'
+    weights.write_bytes(b'first')
+    init = dict(type='Pretrained', checkpoint=str(weights))
+    run = run_of(tmp_path / 'work', root, **{'model.backbone.init_cfg': init})
+    execute(run, FakeStages())
+    assert plan(run)[0] == 'finished'
+    weights.write_bytes(b'second')
+    assert plan(run)[0] == 'again'
