@@ -27,9 +27,10 @@ model = dict(
         init_cfg=dict(
             type='Kaiming', layer='Conv2d', override=dict(type='Normal', name='conv_seg', std=0.01)
         ),
-        # Most objects have a few percent of the pixels, and 300 iterations from scratch would leave them out. With
-        # weights mmseg's loss averages over labelled pixels by itself, and `avg_non_ignore` fails.
-        loss_decode=dict(class_weight=[0.2] + [1.0] * 6, avg_non_ignore=False),
+        # Most objects have a few percent of the pixels, and 300 iterations from scratch would leave them out.
+        loss_decode=dict(
+            _delete_=True, type='WeightedCrossEntropyLoss', class_weight=[0.2] + [1.0] * 6
+        ),
     ),
 )
 optim_wrapper = dict(optimizer=dict(lr=3e-3))

@@ -27,9 +27,7 @@ def inferencer(seg: Path) -> SegInferencer:
 def test_masks_are_those_of_mmsegs_inferencer(
     inferencer: SegInferencer, seg: Path, pictures: Path
 ) -> None:
-    theirs = MMSegInferencer(
-        str(seg / 'tiny.py'), str(seg / 'iter_8.pth'), device='cpu', show_progress=False
-    )
+    theirs = MMSegInferencer(str(seg / 'tiny.py'), str(seg / 'iter_8.pth'), device='cpu')
     found = inferencer(pictures)
     expected = [theirs(item['source'])['predictions'] for item in found]
     expected_of_array = theirs(scene(1)[..., ::-1])['predictions']

@@ -59,11 +59,12 @@ class ScaleModel(BaseModel):
 
 
 class EagerIterator(loops._InfiniteDataloaderIterator):
-    """Starts to load at once, as that of MMEngine 0.10.7."""
+    """Starts to load at once, as that of MMEngine 0.10.7 does by itself."""
 
     def __init__(self, dataloader):
         super().__init__(dataloader)
-        self._iterator = iter(dataloader)
+        if getattr(self, '_iterator', None) is None:
+            self._iterator = iter(dataloader)
 
 
 @pytest.fixture

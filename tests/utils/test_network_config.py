@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 import mmppc  # noqa: F401
 from mmppc.utils.network_config import (
@@ -33,6 +34,12 @@ TTA = [
     ),
 ]
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 10, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def scope() -> None:
+    """Transforms are found as in a runner or an inferencer, whatever ran before."""
+    init_default_scope('mmseg')
 
 
 def loader(pipeline: list) -> dict:

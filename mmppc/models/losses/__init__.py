@@ -4,6 +4,7 @@ from .equivariance_loss import EquivarianceLoss
 from .pixel_prototype_contrast_loss import PixelPrototypeContrastLoss
 from .saliency_loss import SaliencyLoss
 from .tag_classification_loss import TagClassificationLoss
+from .weighted_cross_entropy_loss import WeightedCrossEntropyLoss
 
 __all__ = [
     'AffinityLoss',
@@ -12,4 +13,5 @@ __all__ = [
     'PixelPrototypeContrastLoss',
     'SaliencyLoss',
     'TagClassificationLoss',
+    'WeightedCrossEntropyLoss',
 ]
