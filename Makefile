@@ -53,7 +53,7 @@ browser:
 
 # After lint and types, whatever -j says: pytest's own summary ends the output.
 pytest: $(STAMP) browser | lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -74,7 +74,14 @@ extras = {
     'docs': ['mkdocs-material>=9.6,<10'],
     # The sessions of noxfile.py, which make their own environments.
     'nox': ['nox>=2024.4.15'],
-    'dev': ['pytest>=8', 'ruff>=0.17,<0.18', 'mypy>=2.4,<2.5', 'pre-commit>=3.5', 'selenium>=4.20'],
+    'dev': [
+        'pytest>=8',
+        'pytest-xdist>=3.6',
+        'ruff>=0.17,<0.18',
+        'mypy>=2.4,<2.5',
+        'pre-commit>=3.5',
+        'selenium>=4.20',
+    ],
 }
 extras['dev'] += extras['docs']  # a test builds the site
 extras['all'] = [
