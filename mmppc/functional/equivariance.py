@@ -1,24 +1,56 @@
 """SEAM: equivariance of maps under a change of view, and pixel correlation (reference sheet, section 3)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from .cam import map_range, with_background
+from .cam import with_background
 from .classification import pool_maps
 
 Warp = Callable[[Tensor], Tensor]
+
+
+class _MaxNorm(torch.autograd.Function):
+    """:func:`max_norm` with a backward pass of its own: half as many passes over maps of the input's resolution."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, eps: float, valid: Tensor | None) -> Tensor:  # type: ignore[override]
+        lowest, highest = maps, maps
+        if valid is not None:
+            highest = maps.masked_fill(~valid, -torch.inf)
+            lowest = maps.masked_fill(~valid, torch.inf)
+        low, low_at = lowest.flatten(-2).min(dim=-1)
+        high, high_at = highest.flatten(-2).max(dim=-1)
+        high = high.relu()
+        low = low.relu().minimum(high)  # where no pixel counts, both are 0
+        scale = (high - low + eps).reciprocal()[..., None, None]
+        scores = (maps - (low + eps)[..., None, None]).relu_().mul_(scale)
+        ctx.save_for_backward(scores, scale, low_at, high_at, low > 0, high > 0)
+        return scores
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        scores, scale, low_at, high_at, low_learns, high_learns = ctx.saved_tensors
+        through = torch.where(scores > 0, grad, 0).mul_(scale)
+        of_scale = (grad * scores).sum(dim=(-2, -1)) * scale[..., 0, 0]
+        of_low = (of_scale - through.sum(dim=(-2, -1))) * low_learns
+        flat = through.flatten(-2)
+        flat.scatter_add_(-1, low_at.unsqueeze(-1), of_low.unsqueeze(-1))
+        flat.scatter_add_(-1, high_at.unsqueeze(-1), (-of_scale * high_learns).unsqueeze(-1))
+        return flat.view_as(grad), None, None
 
 
 def max_norm(maps: Tensor, eps: float = 1e-5, valid: Tensor | None = None) -> Tensor:
     """Stretch each map (..., h, w) to [0, 1]; the gradient also flows through the minimum and the maximum.
 
     Those are of the ``valid`` pixels (bool, broadcast to ``maps``; None for all); others have no meaning afterwards.
+    Of equal extremes, one takes the gradient. Differentiable once.
     """
-    maps = maps.relu()
-    low, high = map_range(maps, valid)
-    return (maps - low - eps).relu() / (high - low + eps)
+    return _MaxNorm.apply(maps, eps, valid)
 
 
 def background_from_foreground(maps: Tensor) -> Tensor:
