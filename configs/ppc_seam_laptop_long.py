@@ -1,6 +1,7 @@
-# Pixel-to-prototype contrast on SEAM on the laptop backbone for 20 epochs.
+# Pixel-to-prototype contrast on SEAM on the laptop backbone for 20 epochs. The background threshold is that of
+# ppc_seam_laptop.py.
 _base_ = ['./seam_laptop_long.py']
 model = dict(
     neck=dict(type='PixelProjector', in_channels=320, out_channels=128),
-    losses=dict(contrast=dict(type='PixelPrototypeContrastLoss', topk=32, bg_threshold=0.2)),
+    losses=dict(contrast=dict(type='PixelPrototypeContrastLoss', topk=32, bg_threshold=0.4)),
 )

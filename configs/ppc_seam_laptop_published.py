@@ -1,3 +1,3 @@
 # The same with the semantics of the published code, see docs/method.md for the differences.
 _base_ = ['./ppc_seam_laptop.py']
-model = dict(losses=dict(contrast=dict(preset='published')))
+model = dict(losses=dict(contrast=dict(preset='published', bg_threshold=0.2)))

@@ -1,3 +1,3 @@
-# Background threshold of the contrast's labels, 0.5 instead of 0.2.
+# Background threshold of the contrast's labels, 0.5.
 _base_ = ['../ppc_seam_{{$MMPPC_DATASET:voc}}.py']
 model = dict(losses=dict(contrast=dict(bg_threshold=0.5)))

@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmppc.pipeline.ablation_points import has_rates
-from mmppc.pipeline.ablation_rows import ROOT, Row, row_config
+from mmppc.pipeline.ablation_rows import ROOT, Row, row_config, row_settings
 from mmppc.pipeline.digests import changes, digest, files_digest, plain, summary
 from mmppc.pipeline.folder_lock import folder_lock
 from mmppc.pipeline.manifest import versions
@@ -103,13 +103,12 @@ def make_run(
         single_scale: Test at one scale, without mirror images.
     """
     placed: dict[str, Any] = dict(options or {})
-    settings = row_config(row, dataset, placed).to_dict()
+    settings = row_settings(row, dataset, placed)
     if single_scale:
         settings[SINGLE_SCALE] = True
     placed['randomness.seed'] = seed
     if data_root is not None:
         placed['data_root'] = str(data_root.resolve())
-    settings.pop('work_dir', None)
     return Run(
         row=row,
         dataset=dataset,

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,9 @@ _CAM = Row('cam', 'CAM', 'table5_cam')
 _SEAM = Row('seam', 'SEAM', 'table5_seam')
 
 
-def _values(title: str, stem: str, values: Sequence[str], default: str) -> tuple[Row, ...]:
+def _values(
+    title: str, stem: str, values: Sequence[str], default: str | None = None
+) -> tuple[Row, ...]:
     """A row a value of a setting; the default is the whole method."""
     return tuple(
         Row(
@@ -130,7 +132,7 @@ _ALL = (
         (
             _CAM,
             _SEAM,
-            Row('paper', "PPC on SEAM, 'paper'", _WHOLE),
+            Row('paper', "PPC on SEAM, 'paper'", 'bg_threshold_0p2'),
             Row('published', "PPC on SEAM, 'published'", 'presets_published'),
         ),
         reference='seam',
@@ -138,12 +140,7 @@ _ALL = (
     Table(
         'bg_threshold',
         'the background threshold of the labels inside the contrast',
-        _values(
-            'background',
-            'bg_threshold',
-            ('0.1', '0.2', '0.3', '0.4', '0.5', 'auto'),
-            default='0.2',
-        ),
+        _values('background', 'bg_threshold', ('0.1', '0.2', '0.3', '0.4', '0.5')),
         reference='0.2',
     ),
     Table(
@@ -180,6 +177,28 @@ def choose_rows(table: Table, keys: Sequence[str] | None = None) -> tuple[Row, .
             f'table {table.name} has no row {", ".join(unknown)}; it has {", ".join(known)}'
         )
     return tuple(row for row in table.rows if not keys or row.key in keys)
+
+
+def table_on(table: Table, dataset: str) -> Table:
+    """The table on a data set: a row with the settings of the whole method there has its config, and so its runs.
+
+    Which value of a setting is the whole method's own may differ between data sets.
+    """
+    whole = row_settings(Row('', '', _WHOLE), dataset)
+    rows = tuple(
+        replace(row, config=_WHOLE) if row_settings(row, dataset) == whole else row
+        for row in table.rows
+    )
+    return replace(table, rows=rows)
+
+
+def row_settings(
+    row: Row, dataset: str, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The config of :func:`row_config` as plain values, without its own name."""
+    settings = row_config(row, dataset, options).to_dict()
+    settings.pop('work_dir', None)
+    return settings
 
 
 def row_config(row: Row, dataset: str, options: Mapping[str, Any] | None = None) -> Config:

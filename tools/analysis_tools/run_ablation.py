@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mmppc.pipeline import ablation, ablation_records, ablation_table
 from mmppc.pipeline.ablation_jobs import run_jobs
 from mmppc.pipeline.ablation_plot import plot_svg
-from mmppc.pipeline.ablation_rows import DATASETS, TABLES, Table, choose_rows
+from mmppc.pipeline.ablation_rows import DATASETS, TABLES, Table, choose_rows, table_on
 from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.runner import ConfigOptions, user_errors
@@ -184,7 +184,7 @@ def main() -> None:
     args = parse_args()
     with user_errors():
         work = args.work_dir.resolve()
-        table = TABLES[args.table]
+        table = table_on(TABLES[args.table], args.dataset)
         if args.reference:
             table = replace(table, reference=choose_rows(table, [args.reference])[0].key)
         data_root = args.data_root
