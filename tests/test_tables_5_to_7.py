@@ -7,7 +7,15 @@ from mmseg.registry import HOOKS, MODELS
 
 import mmppc  # noqa: F401
 from mmppc.functional.contrast_options import ContrastOptions
-from mmppc.pipeline.ablation_rows import DATASETS, ROOT, TABLES, Row, choose_rows, row_config
+from mmppc.pipeline.ablation_rows import (
+    DATASETS,
+    ROOT,
+    TABLES,
+    Row,
+    choose_rows,
+    row_config,
+    table_on,
+)
 from mmppc.utils.runner import read_config
 from tests.config_builder import build_configs
 
@@ -33,16 +41,20 @@ TABLE_7 = {
 }
 # What a row of the other studies sets in the contrast.
 STUDIES = {
-    'presets': {'cam': None, 'seam': None, 'paper': {}, 'published': {'preset': 'published'}},
-    'bg_threshold': {
-        **{f'0.{tenth}': {'bg_threshold': tenth / 10} for tenth in range(1, 6)},
-        'auto': {'bg_threshold': 'auto'},
+    'presets': {
+        'cam': None,
+        'seam': None,
+        'paper': {'bg_threshold': 0.2},
+        'published': {'preset': 'published'},
     },
+    'bg_threshold': {f'0.{tenth}': {'bg_threshold': tenth / 10} for tenth in range(1, 6)},
     'temperature': {
         value: {'temperature': float(value)} for value in ('0.05', '0.1', '0.2', '0.5')
     },
     'warmup': {'0': {}, '25': {}, '50': {}},
 }
+# The data sets whose own background threshold is not the published one.
+THRESHOLDS = {'laptop': 0.4, 'laptop_long': 0.4}
 ROWS = [(name, row) for name in ('5', '6', '7') for row in TABLES[name].rows]
 STUDY_ROWS = [(name, row) for name in STUDIES for row in TABLES[name].rows]
 NARROW = dict(base_channels=2, depths=(1, 1, 1, 1))
@@ -124,7 +136,8 @@ def test_row_of_a_study_sets_what_it_says(study: str, row: Row, dataset: str) ->
         assert found == vars(ContrastOptions.from_preset('published'))
         assert found['proto_candidates'] != ContrastOptions().proto_candidates
     else:
-        assert found == vars(ContrastOptions(**expected))
+        own = {'bg_threshold': THRESHOLDS.get(dataset, 0.2)}
+        assert found == vars(ContrastOptions(**{**own, **expected}))
     hooks = [hook for hook in cfg.default_hooks.values() if hook.type == 'LossRampHook']
     if study != 'warmup' or row.key == '0':
         assert hooks == []
@@ -139,8 +152,10 @@ def test_rows_of_one_experiment_share_their_config() -> None:
     assert shared['k0'] == shared['seam']
     assert shared['k32'] == shared['rescale'] == shared['pixel_sampling']
     assert shared['none'] == shared['cam']
-    whole = {'paper', '0.2', '0.1', '0'}
-    assert {row.key for _, row in STUDY_ROWS if row.config == shared['k32']} == whole
+    whole = {('temperature', '0.1'), ('warmup', '0')}
+    assert {(name, row.key) for name, row in STUDY_ROWS if row.config == shared['k32']} == whole
+    titles = {name: {row.key: row.config for row in TABLES[name].rows} for name in STUDIES}
+    assert titles['presets']['paper'] == titles['bg_threshold']['0.2']
     # The whole method is the config that users take.
     for dataset in DATASETS:
         cfg = row_config(TABLES['5'].rows[-1], dataset)
@@ -174,3 +189,18 @@ def test_rows_are_chosen_by_name() -> None:
     assert choose_rows(TABLES['7']) == TABLES['7'].rows
     with pytest.raises(ValueError, match=r'table 5 has no row k4; it has cam, seam'):
         choose_rows(TABLES['5'], ['cam', 'k4'])
+
+
+@pytest.mark.parametrize('dataset', DATASETS)
+def test_a_value_that_is_the_data_sets_own_shares_the_runs_of_the_whole_method(
+    dataset: str,
+) -> None:
+    own = f'{THRESHOLDS.get(dataset, 0.2):g}'
+    whole = TABLES['5'].rows[-1].config
+    table = table_on(TABLES['bg_threshold'], dataset)
+    assert [row.key for row in table.rows if row.config == whole] == [own]
+    before = {row.key: row for row in TABLES['bg_threshold'].rows}
+    assert all(row == before[row.key] for row in table.rows if row.key != own)
+    presets = {row.key: row.config for row in table_on(TABLES['presets'], dataset).rows}
+    assert (presets['paper'] == whole) == (own == '0.2')
+    assert table_on(TABLES['5'], dataset) == TABLES['5']

@@ -46,19 +46,19 @@ def with_background(tags: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(tags[:, :1]), tags], dim=1)
 
 
-def pseudo_labels(scores: Tensor, tags: Tensor, threshold: float | Tensor) -> Tensor:
+def pseudo_labels(scores: Tensor, tags: Tensor, threshold: float) -> Tensor:
     """Label each pixel with its strongest tagged class, or background where none exceeds ``threshold`` (Sec. 3.2).
 
     Args:
         scores: Normalised maps, (N, 1+C, h, w); channel 0 is not read.
         tags: Classes in each picture, (N, C) multi-hot.
-        threshold: Score of the background, a number or broadcast to (N, 1, h, w).
+        threshold: Score of the background.
 
     Returns:
         Labels (N, h, w) in [0, C].
     """
     foreground = scores[:, 1:] * tags[:, :, None, None].to(scores)
-    background = torch.zeros_like(foreground[:, :1]) + threshold
+    background = torch.full_like(foreground[:, :1], threshold)
     return torch.cat([background, foreground], dim=1).argmax(dim=1)
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .auto_threshold import METHODS
-
 
 @dataclass(frozen=True)
 class ContrastOptions:
@@ -13,11 +11,7 @@ class ContrastOptions:
     Attributes:
         topk: K, pixels that make a prototype (Eq. 5).
         temperature: tau of Eq. 4.
-        bg_threshold: Score of the background when pixels are labelled, or ``auto`` for one that comes from the batch's
-            maps.
-        auto_threshold: How, with ``auto``: ``otsu``, one threshold that parts the batch's scores best;
-            ``otsu_picture``, one a picture; ``share``, such that ``foreground_share`` of the batch is foreground.
-        foreground_share: Of ``auto_threshold='share'``, in (0, 1).
+        bg_threshold: Score of the background when pixels are labelled, in [0, 1).
         cross_prototype: Contrast with the other view's prototypes (Eq. 6).
         cross_cam: Contrast with the other view's pseudo labels (Eq. 7).
         intra: Contrast within each view (Eq. 9).
@@ -46,9 +40,7 @@ class ContrastOptions:
 
     topk: int = 32
     temperature: float = 0.1
-    bg_threshold: float | str = 0.2
-    auto_threshold: str = 'otsu'
-    foreground_share: float = 0.3
+    bg_threshold: float = 0.2
     cross_prototype: bool = True
     cross_cam: bool = True
     intra: bool = True
@@ -73,7 +65,6 @@ class ContrastOptions:
 
     def __post_init__(self) -> None:
         choices = {
-            'auto_threshold': METHODS,
             'proto_candidates': ('assigned', 'tagged', 'all'),
             'bg_conf': ('one_minus_max', 'constant'),
             'absent': ('ignore', 'include'),
@@ -86,12 +77,8 @@ class ContrastOptions:
                 raise ValueError(f'{name} must be one of {allowed}, got {getattr(self, name)!r}')
         if self.topk < 1:
             raise ValueError(f'topk must be at least 1, got {self.topk}')
-        threshold = self.bg_threshold
-        known = threshold == 'auto' if isinstance(threshold, str) else 0 <= threshold < 1
-        if not known:
-            raise ValueError(f"bg_threshold must be in [0, 1) or 'auto', got {threshold!r}")
-        if not 0 < self.foreground_share < 1:
-            raise ValueError(f'foreground_share must be in (0, 1), got {self.foreground_share}')
+        if isinstance(self.bg_threshold, str) or not 0 <= self.bg_threshold < 1:
+            raise ValueError(f'bg_threshold must be in [0, 1), got {self.bg_threshold!r}')
         if self.temperature <= 0:
             raise ValueError(f'temperature must be positive, got {self.temperature}')
         for name in ('pool_ratio', 'keep_ratio'):

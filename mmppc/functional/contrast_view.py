@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .auto_threshold import automatic_threshold
 from .cam import min_max_normalize, pseudo_labels, with_background
 from .contrast_options import ContrastOptions
 from .distributed import Ranks
@@ -39,48 +38,22 @@ class LabelledPixels:
 
 
 def score_maps(
-    cams: Tensor,
-    tags: Tensor,
-    options: ContrastOptions,
-    valid: Tensor | None = None,
-    ranks: Ranks | None = None,
+    cams: Tensor, tags: Tensor, options: ContrastOptions, valid: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Confidences (N, 1+C, h, w) and pseudo labels (N, h, w) of raw maps (N, 1+C, h, w) of pictures with ``tags``.
 
-    The maps are normalised by their ``valid`` cells (N, h, w), None for all. An automatic threshold is that of all
-    ``ranks`` together; None for this process alone.
+    The maps are normalised by their ``valid`` cells (N, h, w), None for all.
     """
     counted = None if valid is None else valid.unsqueeze(1)
     scores = min_max_normalize(cams, clamp=options.clamp_scores, valid=counted)
-    threshold = _threshold(scores, tags, options, valid, ranks)
-    labels = pseudo_labels(scores, tags, threshold)
+    labels = pseudo_labels(scores, tags, options.bg_threshold)
     foreground = scores[:, 1:]
     if options.bg_conf == 'one_minus_max':
         tagged = foreground * tags[:, :, None, None].to(foreground)
         background = 1 - tagged.amax(dim=1, keepdim=True)
     else:
-        background = torch.zeros_like(foreground[:, :1]) + threshold
+        background = torch.full_like(foreground[:, :1], options.bg_threshold)
     return torch.cat([background, foreground], dim=1), labels
-
-
-def _threshold(
-    scores: Tensor,
-    tags: Tensor,
-    options: ContrastOptions,
-    valid: Tensor | None,
-    ranks: Ranks | None,
-) -> float | Tensor:
-    """Score of the background: a number, or (N, 1, 1, 1)."""
-    if isinstance(options.bg_threshold, str):
-        return automatic_threshold(
-            scores,
-            tags,
-            options.auto_threshold,
-            share=options.foreground_share,
-            valid=valid,
-            ranks=ranks,
-        )
-    return options.bg_threshold
 
 
 def _candidates(
@@ -125,7 +98,7 @@ def label_pixels(
     if labels is None:
         if tags is None:
             raise ValueError('the contrast needs tags or dense labels')
-        scores, labels = score_maps(cams, tags, options, valid, ranks)
+        scores, labels = score_maps(cams, tags, options, valid)
     else:
         scores, tags = cams, None
     if valid is not None:

@@ -218,9 +218,7 @@ class TestAgainstLiteral:
     @pytest.mark.parametrize('options', SWITCHES + CHOICES, ids=str)
     def test_switches(self, preset, options):
         features, cams, tags, keys = random_batch(seed=1)
-        assert_agrees(
-            features, cams, tags, preset=preset, topk=options.pop('topk', 7), **options, **keys
-        )
+        assert_agrees(features, cams, tags, preset=preset, **{'topk': 7, **options}, **keys)
 
     @pytest.mark.parametrize('preset', PRESETS)
     @pytest.mark.parametrize('seed', range(2, 6))

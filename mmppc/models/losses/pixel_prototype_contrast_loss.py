@@ -27,7 +27,7 @@ class PixelPrototypeContrastLoss(nn.Module):
             (of the logits over all channels, as EPS reads its maps), or ``auto`` for the refined ones where there are,
             else ``logits``.
         **options: Any field of :class:`mmppc.functional.contrast_options.ContrastOptions`: ``topk``, ``temperature``,
-            ``bg_threshold`` (a number or ``auto``), ``cross_weight``, ``intra_weight``, the terms' switches
+            ``bg_threshold``, ``cross_weight``, ``intra_weight``, the terms' switches
             ``cross_prototype``, ``cross_cam``, ``intra``, ``prototype_mining`` and ``pixel_sampling``, and the rest.
 
     Raises:
