@@ -51,6 +51,10 @@ STUDIES = {
     'temperature': {
         value: {'temperature': float(value)} for value in ('0.05', '0.1', '0.2', '0.5')
     },
+    'weight': {
+        value: {'cross_weight': float(value), 'intra_weight': float(value)}
+        for value in ('0.1', '0.3', '1.0')
+    },
     'warmup': {'0': {}, '25': {}, '50': {}},
 }
 # The data sets whose own background threshold is not the published one.
@@ -152,7 +156,7 @@ def test_rows_of_one_experiment_share_their_config() -> None:
     assert shared['k0'] == shared['seam']
     assert shared['k32'] == shared['rescale'] == shared['pixel_sampling']
     assert shared['none'] == shared['cam']
-    whole = {('temperature', '0.1'), ('warmup', '0')}
+    whole = {('temperature', '0.1'), ('weight', '0.1'), ('warmup', '0')}
     assert {(name, row.key) for name, row in STUDY_ROWS if row.config == shared['k32']} == whole
     titles = {name: {row.key: row.config for row in TABLES[name].rows} for name in STUDIES}
     assert titles['presets']['paper'] == titles['bg_threshold']['0.2']

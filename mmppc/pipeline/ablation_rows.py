@@ -150,6 +150,12 @@ _ALL = (
         reference='0.1',
     ),
     Table(
+        'weight',
+        "the weight of the contrast's terms",
+        _values('weight', 'weight', ('0.1', '0.3', '1.0'), default='0.1'),
+        reference='0.1',
+    ),
+    Table(
         'warmup',
         'the share of the training without the contrast, at its start',
         (
