@@ -160,6 +160,33 @@ class TestMaxNorm:
         maps = (torch.rand(1, 1, 2, 2, dtype=torch.float64) + 1).requires_grad_()
         assert torch.autograd.gradcheck(max_norm, (maps,))
 
+    def test_gradient_within_a_region(self):
+        maps = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+        valid = torch.rand(2, 1, 4, 5) > 0.3
+        assert valid.flatten(1).any(dim=1).all()
+
+        def inside(maps):
+            return max_norm(maps, valid=valid).masked_fill(~valid, 0)
+
+        assert torch.autograd.gradcheck(inside, (maps,))
+
+    def test_one_of_equal_extremes_takes_the_gradient(self):
+        maps = torch.tensor([[1.0, 1.0], [3.0, 3.0]], dtype=torch.float64, requires_grad=True)
+        max_norm(maps)[1, 0].backward()
+        # The score is (3 - low - eps) / (high - low + eps): as one of the two highest, and as high and low themselves.
+        size = 2 + 1e-5
+        own, high, low = 1 / size, -(2 - 1e-5) / size**2, -1 / size + (2 - 1e-5) / size**2
+        expected = torch.tensor([[low, 0], [own + high, 0]], dtype=torch.float64)
+        torch.testing.assert_close(maps.grad, expected, rtol=1e-12, atol=1e-15)
+
+    @pytest.mark.parametrize('value', [0.0, -1.0])
+    def test_a_map_without_a_response_sends_no_gradient(self, value):
+        maps = torch.full((1, 1, 3, 3), value, requires_grad=True)
+        scores = max_norm(maps)
+        scores.sum().backward()
+        assert not scores.any()
+        assert not maps.grad.any()
+
 
 class TestPixelCorrelation:
     places = [0, 5, 7, 15, 16]

@@ -34,10 +34,13 @@ from mmppc.functional.affinity import (
 )
 from mmppc.functional.affinity_loss import affinity_loss
 from mmppc.functional.dense_crf import CRF_PRESETS, crf_from_labels, crf_marginals
+from mmppc.functional.equivariance import max_norm
 from mmppc.functional.random_walk import random_walk, transition
+from mmppc.models.views import resize_maps
 from mmppc.storage.pictures import read_picture
 from tests.reference.affinity import gathered_feature_affinity, literal_affinity_loss
 from tests.reference.crf import plain_crf, plain_unary
+from tests.reference.seam import literal_max_norm
 from tests.reference.walk import dense_walk
 
 OFFSETS = neighbour_offsets(5)
@@ -305,6 +308,24 @@ def affinity_step(kind: str, repeats: int, threads: int) -> dict:
         'loss': loss, 'gradient': features.grad.numpy(), 'memory': memory, 'seconds': seconds,
         'how': how,
     }  # fmt: skip
+
+
+@benchmark
+def normalisation(args: argparse.Namespace) -> list[dict]:
+    """SEAM's normalisation of 16 x 7 maps of 224 x 224, with its gradient, against autograd map by map."""
+    maps = resize_maps(torch.randn(16, 7, 14, 14), (224, 224))
+    maps.requires_grad_()
+    weights = torch.rand_like(maps)
+
+    def step(function: Callable) -> tuple[torch.Tensor, torch.Tensor]:
+        scores = function(maps)
+        return scores.detach(), torch.autograd.grad((scores * weights).sum(), maps)[0]
+
+    ours, found = least(lambda: step(max_norm), args.repeats)
+    theirs, expected = least(lambda: step(literal_max_norm), args.repeats)
+    errors = [float((a - b).abs().max() / b.abs().max()) for a, b in zip(found, expected)]
+    agreement = f'values within {errors[0]:.0e}, gradient within {errors[1]:.0e}, relative'
+    return [row('max_norm, 16x7 maps of 224x224: time', ours, theirs, 's', agreement)]
 
 
 @benchmark
