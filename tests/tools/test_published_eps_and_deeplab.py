@@ -12,7 +12,8 @@ from mmseg.registry import MODELS
 
 from mmppc.models.backbones.resnet38 import ResNet38
 from mmppc.models.heads import ConcatASPPHead, LargeFOVHead
-from mmppc.utils.published import UnknownWeightsError, convert_published
+from mmppc.utils.published import convert_published
+from mmppc.utils.published_check import UnknownWeightsError
 from mmppc.utils.published_deeplab import HEAD_LAYERS
 
 from ..data.recipe import parameter

@@ -9,7 +9,9 @@ import torch
 from mmppc.models.backbones.resnet38 import ResNet38
 from mmppc.models.backbones.stem_resnet import StemResNet
 from mmppc.models.heads import AffinityHead, BoundaryHead
-from mmppc.utils.published import UnknownWeightsError, convert_published, mxnet_name, our_name
+from mmppc.utils.published import convert_published
+from mmppc.utils.published_check import UnknownWeightsError
+from mmppc.utils.published_names import mxnet_name, our_name
 
 from ..data.recipe import parameter
 from ..reference.published_names import (

@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.published import NETWORKS, convert_published
+from mmppc.utils.published import convert_published
+from mmppc.utils.published_names import NETWORKS
 from mmppc.utils.runner import user_errors
 
 
