@@ -13,9 +13,10 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmppc.apis.given_tags import GivenTags, Tags
+from mmppc.apis.jobs import Job, Request, Result
 from mmppc.apis.network_kind import CAM, check_kind
 from mmppc.apis.output_folder import OutputFolder, Stored
-from mmppc.apis.picture_inferencer import Job, PictureInferencer, Request, Result
+from mmppc.apis.picture_inferencer import PictureInferencer
 from mmppc.apis.picture_stream import Inputs, PictureStream
 from mmppc.apis.thresholds import Threshold, resolve_threshold, warn_of_other_maps
 from mmppc.functional.refine import check_refinement, refine_labels

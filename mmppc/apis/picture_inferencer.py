@@ -12,7 +12,6 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +33,8 @@ from torch import nn
 
 from mmppc.apis.class_names import classes_and_palette
 from mmppc.apis.given_tags import GivenTags
+from mmppc.apis.jobs import Job, Request, Result
+from mmppc.apis.network_settings import as_config, as_device
 from mmppc.apis.output_folder import OutputFolder, Stored
 from mmppc.apis.picture_stream import Inputs, Picture, PictureStream
 from mmppc.storage.seeds import Seed
@@ -49,61 +50,8 @@ from mmppc.utils.network_config import (
 )
 from mmppc.utils.worker_pool import WorkerPool, result_of
 
-Result = dict[str, Any]
-
 # Pictures of one size go through the network together; this many times the batch size are looked at for them.
 _WINDOW = 4
-
-
-@dataclass(frozen=True)
-class Request:
-    """Settings of one call; see :meth:`CAMInferencer.iterate` and :meth:`SegInferencer.iterate`."""
-
-    batch_size: int = 1
-    what: tuple[str, ...] = ()
-    crf: str | None = None
-    crf_workers: int = 0
-    skip_broken: bool = False
-    return_datasamples: bool = False
-    return_vis: bool = False
-    show: bool = False
-    wait_time: float = 0
-
-    @property
-    def must_run(self) -> bool:
-        """Whether more is wanted of a picture than its files hold."""
-        return self.return_datasamples or self.return_vis or self.show
-
-
-@dataclass
-class Job:
-    """A picture on its way.
-
-    Attributes:
-        picture: What it is.
-        tags: Given tags (C,) multi-hot; None: to be predicted.
-        record: What its files are made from.
-        pixels: (H, W, 3) uint8 BGR; None if its files are finished.
-        stored: What these hold.
-        sample: The network's prediction.
-        probabilities: (1 + C, H, W) for the CRF of a segmentation network.
-        result: What is returned of it.
-    """
-
-    picture: Picture
-    tags: np.ndarray | None
-    record: dict[str, Any]
-    pixels: np.ndarray | None = None
-    stored: Stored | None = None
-    sample: SegDataSample | None = None
-    probabilities: np.ndarray | None = None
-    result: Result = field(default_factory=dict)
-
-    @property
-    def rgb(self) -> np.ndarray:
-        """The picture, (H, W, 3) uint8 RGB."""
-        assert self.pixels is not None
-        return np.ascontiguousarray(self.pixels[..., ::-1])
 
 
 class PictureInferencer(BaseInferencer):
@@ -147,10 +95,10 @@ class PictureInferencer(BaseInferencer):
         self._given_palette = palette
         self.broken: list[dict[str, str]] = []
         """Of the latest call with ``skip_broken``: ``sample_id`` and ``error`` of the pictures left out."""
-        self.device = _device(device)
+        self.device = as_device(device)
         init_default_scope(scope)
         super().__init__(
-            model=_config(model),
+            model=as_config(model),
             weights=None if weights is None else str(weights),
             device=str(self.device),
             scope=scope,
@@ -448,41 +396,6 @@ class PictureInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg: Any) -> None:
         """None is needed: overlays are drawn by :meth:`draw`."""
-
-
-def _config(model: Any) -> Config:
-    """A config in the form that MMEngine takes."""
-    if isinstance(model, (str, os.PathLike)):
-        path = Path(model).expanduser()
-        if path.is_dir():
-            raise ValueError(
-                f'{path}: a folder, expected a config file; mmppc.apis.open_network takes work folders'
-            )
-        if not path.is_file():
-            raise FileNotFoundError(f'config not found: {path}')
-        return Config.fromfile(str(path))
-    if isinstance(model, Mapping):
-        return Config(dict(model))
-    if not isinstance(model, Config):
-        # MMEngine would take the config that a checkpoint stores as text, and execute that.
-        raise ValueError(
-            f'model: found {type(model).__name__}, expected a config file, a Config or a dict'
-        )
-    return model
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    if device is None:
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        found = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f'device={device!r}: {error}') from error
-    if found.type == 'cuda' and (found.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f'device={str(found)!r}: this PyTorch sees {torch.cuda.device_count()} GPUs; expected one of them, or cpu'
-        )
-    return found
 
 
 def _shapes(data: Mapping[str, Any]) -> tuple:

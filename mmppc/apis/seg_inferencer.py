@@ -10,9 +10,10 @@ import numpy as np
 from mmseg.structures import SegDataSample
 
 from mmppc.apis.given_tags import GivenTags, Tags
+from mmppc.apis.jobs import Job, Request, Result
 from mmppc.apis.network_kind import SEGMENTATION, check_kind
 from mmppc.apis.output_folder import OutputFolder, Stored
-from mmppc.apis.picture_inferencer import Job, PictureInferencer, Request, Result
+from mmppc.apis.picture_inferencer import PictureInferencer
 from mmppc.apis.picture_stream import Inputs, PictureStream
 from mmppc.functional.dense_crf import crf_from_probabilities, crf_preset, require_densecrf
 from mmppc.models.tta import LogitTTAModel
