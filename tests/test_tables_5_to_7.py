@@ -53,7 +53,7 @@ STUDIES = {
     },
     'weight': {
         value: {'cross_weight': float(value), 'intra_weight': float(value)}
-        for value in ('0.1', '0.3', '1.0')
+        for value in ('0.1', '0.3', '1.0', '3.0')
     },
     'warmup': {'0': {}, '25': {}, '50': {}},
 }

@@ -152,7 +152,7 @@ _ALL = (
     Table(
         'weight',
         "the weight of the contrast's terms",
-        _values('weight', 'weight', ('0.1', '0.3', '1.0'), default='0.1'),
+        _values('weight', 'weight', ('0.1', '0.3', '1.0', '3.0'), default='0.1'),
         reference='0.1',
     ),
     Table(
