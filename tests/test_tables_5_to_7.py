@@ -44,7 +44,7 @@ STUDIES = {
     'presets': {
         'cam': None,
         'seam': None,
-        'paper': {'bg_threshold': 0.2},
+        'paper': {'bg_threshold': 0.2, 'cross_weight': 0.1, 'intra_weight': 0.1},
         'published': {'preset': 'published'},
     },
     'bg_threshold': {f'0.{tenth}': {'bg_threshold': tenth / 10} for tenth in range(1, 6)},
@@ -57,8 +57,9 @@ STUDIES = {
     },
     'warmup': {'0': {}, '25': {}, '50': {}},
 }
-# The data sets whose own background threshold is not the published one.
-THRESHOLDS = {'laptop': 0.4, 'laptop_long': 0.4}
+# What the whole method has on a data set, where that is not the preset's.
+_LAPTOP = {'bg_threshold': 0.4, 'cross_weight': 1.0, 'intra_weight': 1.0}
+OWN = {'laptop': _LAPTOP, 'laptop_long': _LAPTOP}
 ROWS = [(name, row) for name in ('5', '6', '7') for row in TABLES[name].rows]
 STUDY_ROWS = [(name, row) for name in STUDIES for row in TABLES[name].rows]
 NARROW = dict(base_channels=2, depths=(1, 1, 1, 1))
@@ -140,8 +141,7 @@ def test_row_of_a_study_sets_what_it_says(study: str, row: Row, dataset: str) ->
         assert found == vars(ContrastOptions.from_preset('published'))
         assert found['proto_candidates'] != ContrastOptions().proto_candidates
     else:
-        own = {'bg_threshold': THRESHOLDS.get(dataset, 0.2)}
-        assert found == vars(ContrastOptions(**{**own, **expected}))
+        assert found == vars(ContrastOptions(**{**OWN.get(dataset, {}), **expected}))
     hooks = [hook for hook in cfg.default_hooks.values() if hook.type == 'LossRampHook']
     if study != 'warmup' or row.key == '0':
         assert hooks == []
@@ -156,10 +156,8 @@ def test_rows_of_one_experiment_share_their_config() -> None:
     assert shared['k0'] == shared['seam']
     assert shared['k32'] == shared['rescale'] == shared['pixel_sampling']
     assert shared['none'] == shared['cam']
-    whole = {('temperature', '0.1'), ('weight', '0.1'), ('warmup', '0')}
+    whole = {('temperature', '0.1'), ('warmup', '0')}
     assert {(name, row.key) for name, row in STUDY_ROWS if row.config == shared['k32']} == whole
-    titles = {name: {row.key: row.config for row in TABLES[name].rows} for name in STUDIES}
-    assert titles['presets']['paper'] == titles['bg_threshold']['0.2']
     # The whole method is the config that users take.
     for dataset in DATASETS:
         cfg = row_config(TABLES['5'].rows[-1], dataset)
@@ -199,12 +197,13 @@ def test_rows_are_chosen_by_name() -> None:
 def test_a_value_that_is_the_data_sets_own_shares_the_runs_of_the_whole_method(
     dataset: str,
 ) -> None:
-    own = f'{THRESHOLDS.get(dataset, 0.2):g}'
+    options = ContrastOptions(**OWN.get(dataset, {}))
     whole = TABLES['5'].rows[-1].config
-    table = table_on(TABLES['bg_threshold'], dataset)
-    assert [row.key for row in table.rows if row.config == whole] == [own]
-    before = {row.key: row for row in TABLES['bg_threshold'].rows}
-    assert all(row == before[row.key] for row in table.rows if row.key != own)
-    presets = {row.key: row.config for row in table_on(TABLES['presets'], dataset).rows}
-    assert (presets['paper'] == whole) == (own == '0.2')
-    assert table_on(TABLES['5'], dataset) == TABLES['5']
+    own = {'bg_threshold': str(options.bg_threshold), 'weight': str(options.cross_weight)}
+    if dataset not in OWN:
+        own['presets'] = 'paper'
+    for name, table in TABLES.items():
+        shared = table_on(table, dataset)
+        changed = [new.key for old, new in zip(table.rows, shared.rows) if new != old]
+        assert changed == ([own[name]] if name in own else [])
+        assert all(new.config == whole for new in shared.rows if new.key in changed)

@@ -1,3 +1,3 @@
-# Background threshold of the contrast's labels, 0.2 as published; the preset `paper` as it stands.
+# Background threshold of the contrast's labels, 0.2 as published.
 _base_ = ['../ppc_seam_{{$MMPPC_DATASET:voc}}.py']
 model = dict(losses=dict(contrast=dict(bg_threshold=0.2)))

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmppc.datasets.toy import draw_toy_set
+from mmppc.functional.contrast_options import ContrastOptions
 from mmppc.pipeline.parts_data import prepare_parts
 from mmppc.utils.runner import read_config
 
@@ -132,7 +133,7 @@ _ALL = (
         (
             _CAM,
             _SEAM,
-            Row('paper', "PPC on SEAM, 'paper'", 'bg_threshold_0p2'),
+            Row('paper', "PPC on SEAM, 'paper'", 'presets_paper'),
             Row('published', "PPC on SEAM, 'published'", 'presets_published'),
         ),
         reference='seam',
@@ -152,7 +153,7 @@ _ALL = (
     Table(
         'weight',
         "the weight of the contrast's terms",
-        _values('weight', 'weight', ('0.1', '0.3', '1.0', '3.0'), default='0.1'),
+        _values('weight', 'weight', ('0.1', '0.3', '1.0', '3.0')),
         reference='0.1',
     ),
     Table(
@@ -186,16 +187,28 @@ def choose_rows(table: Table, keys: Sequence[str] | None = None) -> tuple[Row, .
 
 
 def table_on(table: Table, dataset: str) -> Table:
-    """The table on a data set: a row with the settings of the whole method there has its config, and so its runs.
+    """The table on a data set: a row that is the whole method there has its config, and so its runs.
 
     Which value of a setting is the whole method's own may differ between data sets.
     """
-    whole = row_settings(Row('', '', _WHOLE), dataset)
+    whole = _spelt_out(row_settings(Row('', '', _WHOLE), dataset))
     rows = tuple(
-        replace(row, config=_WHOLE) if row_settings(row, dataset) == whole else row
+        replace(row, config=_WHOLE) if _spelt_out(row_settings(row, dataset)) == whole else row
         for row in table.rows
     )
     return replace(table, rows=rows)
+
+
+def _spelt_out(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with every option of the contrast, also those that are left at the preset's value."""
+    losses = dict(settings['model']['losses'])
+    if losses.get('contrast'):
+        given = dict(losses['contrast'])
+        known = {field.name for field in fields(ContrastOptions)}
+        options = {name: given.pop(name) for name in [*given] if name in known}
+        spelt = ContrastOptions.from_preset(given.pop('preset', 'paper'), **options)
+        losses['contrast'] = {**given, **asdict(spelt)}
+    return {**settings, 'model': {**settings['model'], 'losses': losses}}
 
 
 def row_settings(

@@ -2,7 +2,7 @@
 
 A line a training, by the name of its work folder; folders of the same name by their paths.
 
-Example: plot_contrast_quality.py work_dirs/ppc_seam_toy work_dirs/ppc_seam_toy_auto --out quality.svg
+Example: plot_contrast_quality.py work_dirs/ppc_seam_toy work_dirs/ppc_seam_toy_published --out quality.svg
 """
 
 import argparse
