@@ -52,8 +52,11 @@ STUDIES = {
         value: {'temperature': float(value)} for value in ('0.05', '0.1', '0.2', '0.5')
     },
     'weight': {
-        value: {'cross_weight': float(value), 'intra_weight': float(value)}
-        for value in ('0.1', '0.3', '1.0', '3.0')
+        '0': None,
+        **{
+            value: {'cross_weight': float(value), 'intra_weight': float(value)}
+            for value in ('0.1', '0.3', '1.0', '3.0')
+        },
     },
     'warmup': {'0': {}, '25': {}, '50': {}},
 }

@@ -153,8 +153,11 @@ _ALL = (
     Table(
         'weight',
         "the weight of the contrast's terms",
-        _values('weight', 'weight', ('0.1', '0.3', '1.0', '3.0')),
-        reference='0.1',
+        (
+            Row('0', 'weight 0 (SEAM)', 'table5_seam'),
+            *_values('weight', 'weight', ('0.1', '0.3', '1.0', '3.0')),
+        ),
+        reference='0',
     ),
     Table(
         'warmup',
