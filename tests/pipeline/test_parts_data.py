@@ -30,6 +30,7 @@ def small(monkeypatch):
 
 @pytest.mark.slow
 def test_backbone_is_trained_once_and_fits_the_rows(small, tmp_path):
+    from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
     import mmppc  # noqa: F401
@@ -44,6 +45,7 @@ def test_backbone_is_trained_once_and_fits_the_rows(small, tmp_path):
     assert all(name.startswith('backbone.') for name in weights)
 
     cfg = read_config(str(project_folder() / 'configs/cam_parts.py'), {'data_root': str(root)})
+    init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
     model.init_weights()
     state = model.state_dict()
