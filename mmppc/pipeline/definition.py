@@ -16,6 +16,7 @@ OUTPUTS = ('folder', 'checkpoint', 'seeds', 'masks', 'predictions')
 """What an earlier stage can be asked for, as in ``'{cam.checkpoint}'``."""
 
 _REFERENCE = re.compile(r'\{(\w+)\.(\w+)\}')
+_THRESHOLD = re.compile(r'\{threshold(?:([+-])(\d*\.?\d+))?\}')
 _STAGE_KEYS = {
     'do', 'title', 'config', 'of', 'split', 'options', 'seeds', 'threshold', 'tta', 'predictions', 'epochs',
     'min_iters', 'needs_truth',
@@ -34,7 +35,8 @@ class Stage:
         config: Config file; of the training that ``of`` names, if there is one.
         of: Name of the training whose config and checkpoint a test takes, or whose config masks are made with.
         split: ``'train'`` or ``'val'``: which pictures; several are alternatives, the first that exists counts.
-        options: Settings of the config to override, ``'a.b': value``; values may hold references.
+        options: Settings of the config to override, ``'a.b': value``; values may hold references, or be
+            ``'{threshold}'``, ``'{threshold+0.1}'`` or ``'{threshold-0.1}'``.
         seeds: Folder of the seeds to make masks of, usually a reference.
         threshold: Background threshold of masks, usually ``'{threshold}'``.
         tta: Whether a test uses the config's test-time augmentation.
@@ -69,7 +71,7 @@ class Stage:
 
     def takes_threshold(self) -> bool:
         """Whether the threshold that earlier stages chose goes into this one."""
-        return THRESHOLD in (*_texts(dict(self.options)), self.threshold)
+        return any(map(_THRESHOLD.fullmatch, (*_texts(dict(self.options)), str(self.threshold))))
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,10 @@ def _stage(
     if wrong or not stage.split:
         raise ValueError(f'{where}.split: found {wrong}, expected train or val')
     for text in (*_texts(dict(stage.options)), stage.seeds or ''):
+        if '{threshold' in text and not _THRESHOLD.fullmatch(text):
+            raise ValueError(
+                f"{where}: found {text!r}, expected '{{threshold}}' alone, or with a number: '{{threshold-0.1}}'"
+            )
         for match in _REFERENCE.finditer(text):
             if match[1] not in known or match[2] not in OUTPUTS:
                 raise ValueError(
@@ -276,7 +282,7 @@ def fill(node: Any, outputs: Mapping[str, Mapping[str, str]], threshold: float |
     Args:
         node: The settings.
         outputs: Stage -> output -> path.
-        threshold: What ``'{threshold}'`` stands for.
+        threshold: What ``'{threshold}'`` stands for; with an offset it stays within [0, 1].
 
     Raises:
         ValueError: An output is not there, or there is no threshold.
@@ -287,10 +293,13 @@ def fill(node: Any, outputs: Mapping[str, Mapping[str, str]], threshold: float |
         return type(node)(fill(value, outputs, threshold) for value in node)
     if not isinstance(node, str):
         return node
-    if node == THRESHOLD:
+    asked = _THRESHOLD.fullmatch(node)
+    if asked:
         if threshold is None:
-            raise ValueError('{threshold}: no threshold was chosen yet')
-        return threshold
+            raise ValueError(f'{node}: no threshold was chosen yet')
+        if asked[1] is None:
+            return threshold
+        return round(min(max(threshold + float(asked[1] + asked[2]), 0.0), 1.0), 6)
 
     def output(match: re.Match) -> str:
         if match[1] not in outputs:  # no reference: part of a path

@@ -112,7 +112,7 @@ def execute(
         'seconds': round(manifest['seconds_before'] + time.monotonic() - start, 1),
         'outputs': outputs_now,
         'files': count_files(step.folder, outputs_now),
-        'figures': stage_figures(step.folder, None if threshold is None else threshold.source),
+        'figures': stage_figures(step.folder, threshold),
     }
     write_manifest(step.folder, finished)
     return finished

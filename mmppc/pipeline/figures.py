@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmppc.pipeline.plan import Threshold
 
-def stage_figures(folder: Path, chosen: str | None = None) -> list[dict[str, Any]]:
+
+def stage_figures(folder: Path, chosen: Threshold | None = None) -> list[dict[str, Any]]:
     """What a stage's reports say in short.
 
     Args:
         folder: The stage's work folder.
-        chosen: Where the threshold came from that the stage was given; None if it was given none. With one, seeds are
-            told at that threshold, else at the best one of their own split.
+        chosen: The threshold that the stage was given; None if it was given none. With one, seeds are told at that
+            threshold, else at the best one of their own split.
 
     Returns:
         Dicts with ``name``, ``value`` in percent, ``split`` and ``conditions`` in words; those without truth are
@@ -26,7 +28,7 @@ def stage_figures(folder: Path, chosen: str | None = None) -> list[dict[str, Any
     for report in _reports(folder, 'seed_metric_*.json'):
         given = report.get('given_threshold')
         if chosen is not None and given:
-            threshold = f'threshold {given["threshold"]:g}, {chosen}'
+            threshold = f'threshold {given["threshold"]:g}, {chosen.source}'
             value = given['mIoU']
         elif report.get('best_threshold') is not None:
             source = report['best_threshold_chosen_on']
@@ -37,7 +39,7 @@ def stage_figures(folder: Path, chosen: str | None = None) -> list[dict[str, Any
         figures.append(_figure('seed mIoU', value, report, f'{variants(report)}; {threshold}'))
     for report in _reports(folder, 'masks/masks.json'):
         if report.get('mIoU') is not None and 'threshold' in report:
-            source = f', {chosen}' if chosen else ''
+            source = f', {chosen.source}' if chosen else ''
             text = f'threshold {report["threshold"]:g}{source}; CRF {report["crf"]}'
             split = {'split': report.get('split', 'train')}
             figures.append(_figure('mask mIoU', report['mIoU'], split, text))
@@ -45,6 +47,8 @@ def stage_figures(folder: Path, chosen: str | None = None) -> list[dict[str, Any
     for report in _reports(folder, 'mask_metric_*.json'):
         name = 'mask mIoU' if walked else 'final mIoU'
         text = f'{variants(report)}; CRF {report.get("crf")}'
+        if walked and chosen:
+            text += f'; around the threshold {chosen.value:g}, {chosen.source}'
         figures.append(_figure(name, report.get('mIoU'), report, text))
     return [figure for figure in figures if figure['value'] is not None]
 

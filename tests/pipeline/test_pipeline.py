@@ -561,6 +561,8 @@ def test_every_pipeline_is_well_formed(path):
         ("dict(a=dict(do='train', config='c.py', epochs='two'))", "epochs: found 'two', expected a number"),
         ("dict(a=5)", 'stages.a: found 5, expected a dict'),
         ("dict(a=dict(do='train', config='c.py', options=3))", 'options: found 3'),
+        ("dict(a=dict(do='train', config='c.py', options=dict(x='{threshold*2}')))", r"found '\{threshold\*2\}', exp"),
+        ("dict(a=dict(do='train', config='c.py', options=dict(x='at {threshold}')))", r"'\{threshold\}' alone"),
         ("dict(a=", 'not a config'),
     ],
 )  # fmt: skip
