@@ -1,5 +1,6 @@
-# PPC on SEAM for 20 epochs, PSA's random walk, DeepLab-LargeFOV on EfficientNet-Lite0: your own pictures, on a CPU, with
-# more patience than ppc_seam_laptop.py. Backgrounds lie around the seeds' threshold as far as where they were measured.
+# PPC on SEAM for 20 epochs, PSA's random walk, DeepLab-LargeFOV on EfficientNet-Lite0: your own pictures, on a CPU,
+# with more patience than ppc_seam_laptop.py needs. PSA's backgrounds lie around the threshold of the seeds, at the
+# distances that were measured (docs/results.md).
 _base_ = ['./_base_/own_data.py', './_base_/seeds_affinity_deeplab.py']
 # Where there is no truth to choose by: near what was best on real pictures (docs/results.md).
 threshold = dict(default=0.54)
