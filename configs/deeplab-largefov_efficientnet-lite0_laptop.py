@@ -46,7 +46,7 @@ model = dict(
 )
 tta_model = dict(type='LogitTTAModel')
 optim_wrapper = dict(optimizer=dict(lr=0.002))
-max_iters = 272  # 4 epochs of 539 pictures in batches of 8
+max_iters = 816  # 12 epochs of 539 pictures in batches of 8
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0, begin=0, end=max_iters + 1, by_epoch=False)
 ]

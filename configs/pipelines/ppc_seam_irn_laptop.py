@@ -15,6 +15,6 @@ stages = dict(
     ),
     masks=dict(options={'model.test_cfg.seed_floor': '{threshold-0.11}'}),
     segmentation=dict(
-        config='../deeplab-largefov_efficientnet-lite0_laptop.py', epochs=4, min_iters=272
+        config='../deeplab-largefov_efficientnet-lite0_laptop.py', epochs=12, min_iters=816
     ),
 )

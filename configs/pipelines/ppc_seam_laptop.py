@@ -5,6 +5,6 @@ threshold = dict(default=0.45)
 stages = dict(
     cam=dict(config='../ppc_seam_laptop.py', epochs=4, min_iters=136),
     segmentation=dict(
-        config='../deeplab-largefov_efficientnet-lite0_laptop.py', epochs=4, min_iters=272
+        config='../deeplab-largefov_efficientnet-lite0_laptop.py', epochs=12, min_iters=816
     ),
 )

@@ -17,6 +17,6 @@ stages = dict(
     ),
     masks=dict(options={'model.test_cfg.background.constant': '{threshold-0.06}'}),
     segmentation=dict(
-        config='../deeplab-largefov_efficientnet-lite0_laptop.py', epochs=4, min_iters=272
+        config='../deeplab-largefov_efficientnet-lite0_laptop.py', epochs=12, min_iters=816
     ),
 )
