@@ -411,9 +411,9 @@ def test_without_truth_the_default_threshold_counts_and_says_so(tmp_path, data):
     manifests = run(options, stages)
     assert stages.done == ['cam', 'train_seeds', 'masks', 'segmentation', 'final']
     assert manifests['masks']['threshold'] == {
-        'value': 0.45, 'source': 'default of the pipeline: no truth to choose by',
+        'value': 0.49, 'source': 'default of the pipeline: no truth to choose by',
     }  # fmt: skip
-    assert stages.commands[2][-2:] == ['--threshold', '0.45']
+    assert stages.commands[2][-2:] == ['--threshold', '0.49']
     assert (tmp_path / 'work/data/classes.txt').read_text().split('\n') == [
         'background', 'dog', 'traffic light', '',
     ]  # fmt: skip
