@@ -132,6 +132,12 @@ class Browser:
             chain.send_keys(getattr(Keys, key))
         chain.perform()
 
+    def wait_for(self, node):
+        """Wait until a node is shown: on a busy machine the page answers a key after a while."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.driver, 60).until(lambda _: node.is_displayed() and node.text)
+
     def unfold(self):
         self.run("document.querySelectorAll('details').forEach((node) => { node.open = true; })")
 
@@ -388,6 +394,7 @@ def test_line_plots(browser, page):
     browser.run("document.querySelector('.plot').focus()")
     browser.press('ARROW_LEFT')
     tip = browser.one('#tip')
+    browser.wait_for(tip)
     assert tip.text.splitlines() == [
         'iteration 120', 'loss, as logged: 0.125', f'loss, smoothed: {browser.one("#tip").text.split(": ")[-1]}',
     ]  # fmt: skip
