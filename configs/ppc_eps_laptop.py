@@ -9,4 +9,4 @@ model = dict(
         )
     ),
 )
-mask_stage = dict(crf='eps')
+mask_stage = dict(_delete_=True, alpha=8, crf='eps')

@@ -26,4 +26,5 @@ model = dict(
     ),
     test_cfg=dict(threshold=0.22),
 )
-mask_stage = dict(threshold=0.22, crf='eps')
+# Its CRF takes a background that follows the scores.
+mask_stage = dict(_delete_=True, alpha=8, crf='eps')

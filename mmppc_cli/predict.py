@@ -125,10 +125,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _predict(args: argparse.Namespace) -> None:
     from mmppc.apis import CAMInferencer, open_network
-    from mmppc.apis.picture_stream import PictureStream
+    from mmppc.apis.output_folder import picture_stream
     from mmppc.utils.worker_pool import default_workers
 
-    pictures = PictureStream(args.inputs, args.frame_step)
+    pictures = picture_stream(args.inputs, args.frame_step, args.out)
     inferencer, found = open_network(
         args.model,
         args.checkpoint,

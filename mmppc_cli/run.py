@@ -11,7 +11,7 @@ EPILOG = """\
 examples:
   mmppc run ppc_seam_toy                                  pictures drawn by code: a first run, some minutes
   mmppc run --data-root photos --tags tags.csv            your own pictures with tags, on a laptop
-  mmppc run ppc_seam_voc --data-root VOCdevkit/VOC2012 --gpus 4
+  mmppc run ppc_seam_voc --data-root VOCdevkit/VOC2012 --gpus 2
   mmppc run ppc_seam_voc --dry-run                        what would be done, and why
 
 The same command again continues: finished stages are skipped, interrupted ones go on, and a stage that was made from

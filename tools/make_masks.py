@@ -25,11 +25,13 @@ STAGE_KEYS = (
     'out_dir',
     'threshold',
     'threshold_from',
+    'alpha',
     'refine',
     'crf',
     'device',
     'workers',
 )
+BACKGROUND_KEYS = ('threshold', 'threshold_from', 'alpha')
 DEFAULT_THRESHOLD = 0.26
 DEFAULT_CRF = 'seed'
 
@@ -38,8 +40,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="Options left out are taken from the config's mask_stage = dict(seed_dir=, out_dir=, "
-        'threshold= or threshold_from=, refine=, crf=, device=, workers=); the folders default to seeds and masks in '
-        'the work folder.',
+        'threshold=, threshold_from= or alpha=, refine=, crf=, device=, workers=); the folders default to seeds and '
+        'masks in the work folder.',
     )
     parser.add_argument('config', help='config file; the pictures are those of its test_dataloader')
     parser.add_argument('--seeds', dest='seed_dir', metavar='DIR', help='folder of the seeds')
@@ -52,6 +54,11 @@ def parse_args() -> argparse.Namespace:
         '--threshold-from',
         metavar='JSON',
         help='seed_metric_<split>.json of SeedMetric: its best threshold',
+    )
+    threshold.add_argument(
+        '--alpha',
+        type=float,
+        help='background score (1 - max of the scores) ** ALPHA in place of a threshold (EPS: 8)',
     )
     parser.add_argument(
         '--refine', choices=METHODS, help='refinement by the picture (default: densecrf)'
@@ -80,11 +87,12 @@ def stage_settings(cfg: Config, args: argparse.Namespace) -> dict[str, Any]:
     if unknown:
         raise ValueError(f'mask_stage: unknown {unknown}, expected some of {list(STAGE_KEYS)}')
     given = {key: getattr(args, key) for key in STAGE_KEYS if getattr(args, key) is not None}
-    if given.keys() & {'threshold', 'threshold_from'}:
-        stage.pop('threshold', None)
-        stage.pop('threshold_from', None)
-    elif stage.keys() >= {'threshold', 'threshold_from'}:
-        raise ValueError('mask_stage: threshold and threshold_from, expected only one of them')
+    named = [key for key in BACKGROUND_KEYS if stage.get(key) is not None]
+    if given.keys() & {*BACKGROUND_KEYS}:
+        for key in BACKGROUND_KEYS:
+            stage.pop(key, None)
+    elif len(named) > 1:
+        raise ValueError(f'mask_stage: {" and ".join(named)}, expected only one of them')
     if 'crf' in given and 'refine' not in given:
         stage.pop('refine', None)  # the command line asks for this CRF, or for none
     elif 'refine' in given and 'crf' not in given and stage.get('crf') in (None, 'none'):
@@ -99,8 +107,15 @@ def stage_settings(cfg: Config, args: argparse.Namespace) -> dict[str, Any]:
     return stage
 
 
-def resolve_threshold(stage: dict[str, Any]) -> tuple[float, str]:
-    """The threshold and where it came from."""
+def resolve_background(stage: dict[str, Any]) -> dict[str, Any]:
+    """Threshold or alpha, and where it came from, as :func:`make_pseudo_masks` takes them."""
+    if stage.get('alpha') is not None:
+        return dict(alpha=float(stage['alpha']), threshold_source='given')
+    threshold, source = _resolve_threshold(stage)
+    return dict(threshold=threshold, threshold_source=source)
+
+
+def _resolve_threshold(stage: dict[str, Any]) -> tuple[float, str]:
     path = stage.get('threshold_from')
     if not path:
         given = stage.get('threshold')
@@ -143,9 +158,14 @@ def build_dataset(cfg: Config) -> Any:
 def describe(report: dict[str, Any], out_dir: str) -> str:
     """What was made, and how good it is where that is known."""
     refinement = 'PAMR' if report['refine'] == 'pamr' else f'CRF {report["crf"]}'
+    background = (
+        f'background (1 - max)^{report["alpha"]:g}'
+        if report['threshold'] is None
+        else f'threshold {report["threshold"]:g}'
+    )
     text = (
-        f'{report["pictures"]} masks in {out_dir} ({report["written"]} made now): threshold '
-        f'{report["threshold"]:g} ({report["threshold_source"]}), {refinement}'
+        f'{report["pictures"]} masks in {out_dir} ({report["written"]} made now): {background} '
+        f'({report["threshold_source"]}), {refinement}'
     )
     if report['IoU'] is None:
         return f'{text}; no truth to compare with'
@@ -163,14 +183,13 @@ def main() -> None:
         cfg = read_config(args.config, args.cfg_options, args.work_dir)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         stage = stage_settings(cfg, args)
-        threshold, source = resolve_threshold(stage)
+        background = resolve_background(stage)
         dataset = build_dataset(cfg)
         report = make_pseudo_masks(
             picture_records(dataset),
             seed_dir=stage['seed_dir'],
             out_dir=stage['out_dir'],
-            threshold=threshold,
-            threshold_source=source,
+            **background,
             classes=dataset.metainfo['classes'],
             palette=dataset.metainfo['palette'],
             **resolve_refinement(stage),

@@ -1,6 +1,7 @@
 """Test a trained network as its config describes."""
 
 import argparse
+import copy
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def main() -> None:
         cfg = run.load_config(args)
         if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
             raise FileNotFoundError(f'checkpoint not found: {args.checkpoint}')
+        # So that the config in the work folder tests and trains other networks too, with or without augmentation.
+        as_read = copy.deepcopy(cfg)
         cfg.load_from = args.checkpoint
         cfg.resume = False
         if args.tta:
@@ -37,7 +40,7 @@ def main() -> None:
         if args.out is not None:
             run.use_out_dir(cfg, args.out)
         run.use_checkpoint_check(cfg, strict=True)
-        run.build_runner(cfg).test()
+        run.build_runner(cfg, as_read).test()
 
 
 if __name__ == '__main__':

@@ -41,6 +41,7 @@ def main() -> None:
             cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         run.use_resume(cfg, args.resume)
         run.use_checkpoint_check(cfg, strict=cfg.get('resume', False))
+        run.check_crops(cfg)
         runner = run.build_runner(cfg)
         check_checkpoint_space(runner)
         runner.train()

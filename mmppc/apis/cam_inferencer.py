@@ -15,7 +15,7 @@ from torch import nn
 from mmppc.apis.given_tags import GivenTags, Tags
 from mmppc.apis.jobs import Job, Request, Result
 from mmppc.apis.network_kind import CAM, check_kind
-from mmppc.apis.output_folder import OutputFolder, Stored
+from mmppc.apis.output_folder import OutputFolder, Stored, picture_stream
 from mmppc.apis.picture_inferencer import PictureInferencer
 from mmppc.apis.picture_stream import Inputs, PictureStream
 from mmppc.apis.thresholds import Threshold, resolve_threshold, warn_of_other_maps
@@ -123,7 +123,7 @@ class CAMInferencer(PictureInferencer):
             ValueError: An argument or a picture is not as expected.
             ImportError: The CRF is asked for and pydensecrf is missing.
         """
-        stream = inputs if isinstance(inputs, PictureStream) else PictureStream(inputs, frame_step)
+        stream = picture_stream(inputs, frame_step, out_dir)
         settings = self._defaults
         default = Threshold(settings['threshold'], "the config's threshold")
         if tag_threshold is None:

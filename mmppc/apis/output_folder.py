@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmppc.apis.picture_stream import Picture
+from mmppc.apis.picture_stream import Inputs, Picture, PictureStream
 from mmppc.storage.atomic import atomic_write
 from mmppc.storage.masks import load_mask, mask_meta, save_mask
 from mmppc.storage.pictures import DECODER_ERRORS
@@ -38,6 +38,14 @@ class Stored:
     record: dict[str, Any]
     mask: np.ndarray | None
     seed: Seed | None
+
+
+def picture_stream(inputs: Inputs, frame_step: int, out_dir: str | os.PathLike) -> PictureStream:
+    """The pictures of ``inputs``, without results of earlier calls in ``out_dir``, if that lies among them."""
+    if isinstance(inputs, PictureStream):
+        return inputs
+    folders = [Path(out_dir) / kind for kind in SUFFIXES] if str(out_dir) else []
+    return PictureStream(inputs, frame_step, folders)
 
 
 class OutputFolder:

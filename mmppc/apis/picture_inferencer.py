@@ -35,7 +35,7 @@ from mmppc.apis.class_names import classes_and_palette
 from mmppc.apis.given_tags import GivenTags
 from mmppc.apis.jobs import Job, Request, Result
 from mmppc.apis.network_settings import as_config, as_device
-from mmppc.apis.output_folder import OutputFolder, Stored
+from mmppc.apis.output_folder import OutputFolder, Stored, picture_stream
 from mmppc.apis.picture_stream import Inputs, Picture, PictureStream
 from mmppc.storage.seeds import Seed
 from mmppc.utils.checkpoint import check_checkpoint_fits, unwrap_model
@@ -123,7 +123,7 @@ class PictureInferencer(BaseInferencer):
         **options: Any,
     ) -> list[Result] | list[SegDataSample]:
         """The results of all pictures as a list; arguments and errors as of :meth:`iterate`."""
-        stream = PictureStream(inputs, options.get('frame_step', 1))
+        stream = picture_stream(inputs, options.get('frame_step', 1), out_dir)
         results = self.iterate(stream, tags, batch_size, out_dir, **options)
         if not self.show_progress:
             return list(results)
@@ -348,6 +348,8 @@ class PictureInferencer(BaseInferencer):
             'settings': hashlib.blake2b(text.encode(), digest_size=8).hexdigest(),
             'tta': self.tta,
             'crf': request.crf or 'none',
+            'classes': list(self.classes),
+            'palette': [list(map(int, colour)) for colour in self.palette],
         }
 
     # MMEngine's steps of the construction.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class PictureStream:
             subfolders; an array (H, W, 3) uint8 BGR; a list of these, or anything that gives them one by one. Pictures
             and videos are named by their file names, those of a folder by their paths below it, arrays by their number.
         frame_step: Of videos every so many frames are taken, from the first.
+        leave_out: Folders whose files are no inputs, though a folder of the inputs has them below it: where results go.
 
     Raises:
         FileNotFoundError: There is no such file; while iterating, if the inputs come one by one.
@@ -59,10 +60,13 @@ class PictureStream:
             iterating, two pictures have the same name.
     """
 
-    def __init__(self, inputs: Inputs, frame_step: int = 1) -> None:
+    def __init__(
+        self, inputs: Inputs, frame_step: int = 1, leave_out: Sequence[str | os.PathLike] = ()
+    ) -> None:
         if frame_step < 1:
             raise ValueError(f'frame_step={frame_step}: expected 1 (every frame) or more')
         self.frame_step = frame_step
+        self._leave_out = [Path(folder).resolve() for folder in leave_out]
         self.total: int | None = 0
         """How many pictures there are; None where that shows only at the end. A video's own count is trusted."""
         if isinstance(inputs, (str, os.PathLike, np.ndarray)):
@@ -99,7 +103,7 @@ class PictureStream:
             raise ValueError(f'inputs[{index}]: {_expected(item)}')
         path = Path(item).expanduser()
         if path.is_dir():
-            return _folder(path)
+            return _folder(path, self._leave_out)
         if not path.exists():
             raise FileNotFoundError(f'{path}: no such picture, video or folder')
         if path.suffix.lower() in VIDEO_SUFFIXES:
@@ -137,13 +141,19 @@ def _file(path: Path, name: str) -> Picture:
     return Picture(name, path, None, lambda: read_bgr(path))
 
 
-def _folder(folder: Path) -> _Part:
+def _folder(folder: Path, leave_out: Sequence[Path]) -> _Part:
     files = list_files(folder, PICTURE_SUFFIXES)
-    if not files:
+    within = [place for place in leave_out if place.is_relative_to(folder.resolve())]
+    names = [
+        (sample_id(path), folder / path)
+        for paths in files.values()
+        for path in paths
+        if not any((folder / path).resolve().is_relative_to(place) for place in within)
+    ]
+    if not names:
         raise ValueError(
             f'{folder}: no picture in this folder, expected one of {", ".join(PICTURE_SUFFIXES)}'
         )
-    names = [(sample_id(path), folder / path) for paths in files.values() for path in paths]
     return _Part((_file(path, name) for name, path in names), len(names))
 
 

@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 from mmppc.apis.given_tags import GivenTags, Tags
 from mmppc.apis.jobs import Job, Request, Result
 from mmppc.apis.network_kind import SEGMENTATION, check_kind
-from mmppc.apis.output_folder import OutputFolder, Stored
+from mmppc.apis.output_folder import OutputFolder, Stored, picture_stream
 from mmppc.apis.picture_inferencer import PictureInferencer
 from mmppc.apis.picture_stream import Inputs, PictureStream
 from mmppc.functional.dense_crf import crf_from_probabilities, crf_preset, require_densecrf
@@ -81,7 +81,7 @@ class SegInferencer(PictureInferencer):
             raise ValueError(
                 'tags: a segmentation network finds the classes itself, expected None; a CAM network takes tags'
             )
-        stream = inputs if isinstance(inputs, PictureStream) else PictureStream(inputs, frame_step)
+        stream = picture_stream(inputs, frame_step, out_dir)
         crf = None if crf == 'none' else crf
         if crf is not None:
             self._check_crf(crf)

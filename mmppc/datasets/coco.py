@@ -144,7 +144,7 @@ def _objects(
     for number, row in enumerate(rows):
         where = f'{file}: annotations[{number}]'
         for field, known in (('image_id', images), ('category_id', labels)):
-            if row.get(field) not in known:
+            if not isinstance(row.get(field), int) or row[field] not in known:
                 raise ValueError(
                     f'{where}: field {field!r}: {row.get(field)!r} is not among the ids of '
                     f'{"images" if field == "image_id" else "categories"}'

@@ -179,7 +179,7 @@ def voc_object_names(path: str | os.PathLike) -> list[str]:
     """
     try:
         root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # of an encoding, the latter
         raise ValueError(f'{path}: not well-formed XML: {error}') from None
     if root.tag != 'annotation':
         raise ValueError(

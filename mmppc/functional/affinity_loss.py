@@ -62,7 +62,7 @@ def affinity_loss(
     Raises:
         ValueError: The grids differ, or ``border`` is unknown.
     """
-    if affinity.shape[-2:] != labels.shape[-2:] or affinity.shape[1] != len(offsets):
+    if _grid(affinity) != labels.shape or affinity.shape[1] != len(offsets):
         raise ValueError(
             f'affinity {tuple(affinity.shape)} and labels {tuple(labels.shape)} for {len(offsets)} offsets: '
             'expected (N, O, h, w) and (N, h, w)'
@@ -77,6 +77,11 @@ def affinity_loss(
         'loss_fg': (alike * foreground).sum() * scale[1] / 4,
         'loss_neg': (unlike * different).sum() * scale[2] / 2,
     }
+
+
+def _grid(maps: Tensor) -> tuple[int, ...]:
+    """(N, h, w) of maps (N, K, h, w)."""
+    return (len(maps), *maps.shape[2:])
 
 
 def displacement_loss(
@@ -105,7 +110,7 @@ def displacement_loss(
     Raises:
         ValueError: The grids differ, or ``border`` is unknown.
     """
-    if displacement.shape[-2:] != labels.shape[-2:] or displacement.shape[1] != 2:
+    if _grid(displacement) != labels.shape or displacement.shape[1] != 2:
         raise ValueError(
             f'displacement {tuple(displacement.shape)} and labels {tuple(labels.shape)}: expected (N, 2, h, w) '
             'and (N, h, w)'

@@ -33,9 +33,11 @@ def pool_maps(
         return total / valid.sum(dim=(-2, -1)).clamp(min=1)
     if size is None:
         return maps.mean(dim=(-2, -1))
+    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
     rows = align_corners_weights(maps.shape[-2], size[0], maps)
     columns = align_corners_weights(maps.shape[-1], size[1], maps)
-    return torch.einsum('nkhw,h,w->nk', maps, rows, columns)
+    with torch.autocast(maps.device.type, enabled=False):
+        return torch.einsum('nkhw,h,w->nk', maps, rows, columns)
 
 
 def tag_classification(
@@ -55,6 +57,13 @@ def tag_classification(
 
     Returns:
         Scalar, the mean over pictures and classes.
+
+    Raises:
+        ValueError: The tags do not fit the logits.
     """
+    if tags.shape != (len(logits), logits.shape[1] - 1):
+        raise ValueError(
+            f'logits {tuple(logits.shape)} and tags {tuple(tags.shape)}: expected (N, 1+C, h, w) and (N, C)'
+        )
     scores = pool_maps(logits, size, valid)[:, 1:]
     return F.multilabel_soft_margin_loss(scores, tags.to(scores))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .contrast_options import ContrastOptions
-from .contrast_view import ContrastView, build_view
+from .contrast_view import IGNORED, ContrastView, build_view
 from .distributed import Ranks
 from .sampling import mine_prototypes, sample_pixels
 
@@ -25,7 +25,7 @@ def _info_nce(similarities: Tensor, labels: Tensor, negatives: Tensor) -> Tensor
 
 def _takes_part(labels: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Labels with ignored ones set to 0, and which pixels have a label and a prototype to be pulled to."""
-    known = labels < len(valid)
+    known = (labels >= 0) & (labels < len(valid))
     labels = labels.masked_fill(~known, 0)
     return labels, known & valid[labels]
 
@@ -125,6 +125,14 @@ def _intra_term(
     return (_info_nce(similarities, labels, negatives) * weights).sum() * ranks.size
 
 
+def _check_keys(
+    name: str, keys: Sequence[Tensor] | None, shape: tuple[int, ...], views: int
+) -> None:
+    shapes = [tuple(key.shape) for key in keys or ()]
+    if keys is not None and shapes != [shape] * views:
+        raise ValueError(f'{name} must be one {shape} a view, got {shapes}')
+
+
 def _check_inputs(
     features: Sequence[Tensor],
     cams: Sequence[Tensor],
@@ -147,6 +155,13 @@ def _check_inputs(
         raise ValueError(f'tags must be {(grid[0], cams[0].shape[1] - 1)}, got {tuple(tags.shape)}')
     if valid is not None and tuple(valid.shape) != grid:
         raise ValueError(f'valid must be {grid}, got {tuple(valid.shape)}')
+    shapes = [tuple(label.shape) for label in labels or ()]
+    if labels is not None and shapes != [grid] * len(features):
+        raise ValueError(f'labels must be one {grid} a view, got {shapes}')
+    if cams[0].shape[1] > IGNORED:
+        raise ValueError(
+            f'at most {IGNORED} classes, since {IGNORED} marks ignored pixels, got {cams[0].shape[1]}'
+        )
 
 
 def pixel_prototype_contrast(
@@ -173,7 +188,8 @@ def pixel_prototype_contrast(
         cams: The views' raw maps, (N, 1+C, h, w), background first. Not differentiated.
         tags: Classes in each picture, (N, C) multi-hot. Not needed with ``labels``.
         preset: ``paper``, ``published`` or ready :class:`ContrastOptions`.
-        labels: Dense labels of each view, (N, h, w) with 255 ignored; ``cams`` are then confidences as they are.
+        labels: Dense labels of each view, (N, h, w), negative ones and 255 ignored; ``cams`` are then confidences as
+            they are.
         valid: Cells that both views show, (N, h, w) bool; others are ignored, in maps' normalisation and prototypes
             too. None for all.
         random_keys: One (P,) per view in place of random numbers for the sampled half of the pixels.
@@ -185,12 +201,19 @@ def pixel_prototype_contrast(
     Returns:
         ``loss_cross_prototype``, ``loss_cross_cam`` and ``loss_intra``, weighted scalars; terms that are switched off,
         and cross terms of a single view, are left out.
+
+    Raises:
+        ValueError: Shapes do not fit, there are more than 255 classes, or an option has no such value.
+        TypeError: There is no such option.
     """
     if isinstance(preset, ContrastOptions):
-        chosen = replace(preset, **options)
+        chosen = replace(preset, **{k: v for k, v in options.items() if v is not None})
     else:
         chosen = ContrastOptions.from_preset(preset, **options)
     _check_inputs(features, cams, tags, labels, valid)
+    pixels = features[0][:, 0].numel()
+    _check_keys('random_keys', random_keys, (pixels,), len(features))
+    _check_keys('proto_keys', proto_keys, (pixels, cams[0].shape[1]), len(features))
     ranks = Ranks(group, chosen.sync_prototypes)
     with torch.autocast(features[0].device.type, enabled=False):
         views = [

@@ -22,6 +22,8 @@ class ContrastOptions:
         proto_candidates: Pixels a prototype is made from: ``assigned`` to the class by the pseudo label (if there is
             none, those of pictures tagged with it), ``tagged`` pictures' pixels, or ``all`` pixels of the batch.
         bg_conf: Confidence of the background: ``one_minus_max`` foreground score, or the ``constant`` threshold.
+        ties: Which pixels of equal confidence a prototype is made from: those ``spread`` over the batch, or the
+            ``first`` ones of the first picture. Much of the background ties at 1 where maps are zero around objects.
         absent: Of a class that no picture of the batch is tagged with, ``ignore`` the prototype, or ``include`` it
             among the negatives, made from all pixels.
         clamp_scores: Limit normalised scores to [0, 1].
@@ -50,6 +52,7 @@ class ContrastOptions:
     intra_weight: float = 0.1
     proto_candidates: str = 'assigned'
     bg_conf: str = 'one_minus_max'
+    ties: str = 'spread'
     absent: str = 'ignore'
     clamp_scores: bool = True
     norm_before_proto: bool = False
@@ -67,6 +70,7 @@ class ContrastOptions:
         choices = {
             'proto_candidates': ('assigned', 'tagged', 'all'),
             'bg_conf': ('one_minus_max', 'constant'),
+            'ties': ('spread', 'first'),
             'absent': ('ignore', 'include'),
             'proto_pick': ('tail', 'random'),
             'intra_reduction': ('class', 'pixel'),
@@ -75,6 +79,9 @@ class ContrastOptions:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f'{name} must be one of {allowed}, got {getattr(self, name)!r}')
+        for name in ('cross_weight', 'intra_weight'):
+            if not 0 <= getattr(self, name) < float('inf'):
+                raise ValueError(f'{name} must be at least 0, got {getattr(self, name)}')
         if self.topk < 1:
             raise ValueError(f'topk must be at least 1, got {self.topk}')
         if isinstance(self.bg_threshold, str) or not 0 <= self.bg_threshold < 1:
@@ -109,6 +116,7 @@ PRESETS = {
     'published': ContrastOptions(
         proto_candidates='all',
         bg_conf='constant',
+        ties='first',
         absent='include',
         clamp_scores=False,
         exclude_positive=False,

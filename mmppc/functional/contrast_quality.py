@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .prototypes import top_pixels
+
 IGNORED = 255
 """Label of a cell without truth, or that takes no part."""
 
@@ -40,19 +42,21 @@ def settle_truth(maps: Tensor) -> Tensor:
     return maps.argmax(dim=1).masked_fill(maps.sum(dim=1) < 0.5, IGNORED)
 
 
-def prototype_pixels(scores: Tensor, candidates: Tensor, topk: int) -> tuple[Tensor, Tensor]:
+def prototype_pixels(
+    scores: Tensor, candidates: Tensor, topk: int, ties: str = 'first'
+) -> tuple[Tensor, Tensor]:
     """The pixels that :func:`~mmppc.functional.prototypes.estimate_prototypes` makes prototypes from.
 
     Args:
         scores: (P, K).
         candidates: (P, K) bool.
         topk: Pixels a class.
+        ties: Which of equal scores, see :func:`~mmppc.functional.prototypes.top_pixels`.
 
     Returns:
         Places (T, K) long with T = min(``topk``, P), and which of them exist (T, K) bool.
     """
-    ranked = scores.masked_fill(~candidates, float('-inf'))
-    best, index = ranked.topk(min(topk, len(ranked)), dim=0)
+    best, index = top_pixels(scores.masked_fill(~candidates, float('-inf')), topk, ties)
     return index, best > float('-inf')
 
 

@@ -130,6 +130,7 @@ def label_and_estimate(
         labelled.candidates,
         options.topk,
         clamp=options.clamp_scores,
+        ties=options.ties,
         group=ranks.group,
         sync=options.sync_prototypes,
     )

@@ -95,10 +95,10 @@ def random_walk(
         tolerance: Of ``chebyshev``.
 
     Returns:
-        (K, h, w).
+        (K, h, w), in float32 at least, whatever the autocast.
 
     Raises:
-        ValueError: The grids differ, ``steps`` is negative, or ``method`` is unknown.
+        ValueError: The grids differ, ``steps`` is negative, ``tolerance`` is not in [0, 1), or ``method`` is unknown.
     """
     if scores.shape[1:] != affinity.shape[1:] or len(offsets) != len(affinity):
         raise ValueError(
@@ -108,13 +108,17 @@ def random_walk(
         raise ValueError(f'steps must not be negative, got {steps}')
     if method not in METHODS:
         raise ValueError(f'method must be one of {METHODS}, got {method!r}')
-    step = _product(transition(affinity, offsets, beta))
-    state = scores.flatten(1).t().contiguous()
-    if method == 'exact':
-        for _ in range(steps):
-            state = step(state)
-    else:
-        state = _series(step, state, chebyshev_coefficients(steps, tolerance))
+    if not 0 <= tolerance < 1:
+        raise ValueError(f'tolerance must be in [0, 1), got {tolerance}')
+    dtype = torch.promote_types(torch.promote_types(scores.dtype, affinity.dtype), torch.float32)
+    with torch.autocast(scores.device.type, enabled=False):
+        step = _product(transition(affinity.to(dtype), offsets, beta))
+        state = scores.to(dtype).flatten(1).t().contiguous()
+        if method == 'exact':
+            for _ in range(steps):
+                state = step(state)
+        else:
+            state = _series(step, state, chebyshev_coefficients(steps, tolerance))
     return state.t().reshape(scores.shape)
 
 

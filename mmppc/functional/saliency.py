@@ -47,11 +47,20 @@ def saliency_loss(
         tags: Classes in each picture, (N, C) multi-hot.
         threshold: Overlap above which a tagged class is foreground, see :func:`saliency_iou` (tau).
         mix: Weight of the foreground in the estimate, the background's is the rest (lambda).
-        valid: Cells of the maps that count, (N, 1, h, w) bool; None for all. Without any the loss is 0.
+        valid: Cells of the maps that count, (N, 1, h, w) bool; None for all. A picture without any adds 0.
 
     Returns:
-        Scalar, the mean over the cells of all pictures.
+        Scalar, the mean over the cells of each picture, then over pictures.
+
+    Raises:
+        ValueError: The tags or the saliency maps do not fit the logits.
     """
+    number, channels = logits.shape[:2]
+    if tags.shape != (number, channels - 1) or saliency.shape[:2] != (number, 1):
+        raise ValueError(
+            f'logits {tuple(logits.shape)}, tags {tuple(tags.shape)}, saliency {tuple(saliency.shape)}: expected '
+            '(N, 1+C, h, w), (N, C) and (N, 1, H, W)'
+        )
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     target = F.interpolate(saliency.to(logits), size=logits.shape[-2:], mode='nearest')
     probabilities = logits.softmax(dim=1)
@@ -65,4 +74,4 @@ def saliency_loss(
     error = (estimate - target).square()
     if valid is None:
         return error.mean()
-    return (error * valid).sum() / valid.sum().clamp(min=1)
+    return ((error * valid).sum(dim=(1, 2, 3)) / valid.sum(dim=(1, 2, 3)).clamp(min=1)).mean()

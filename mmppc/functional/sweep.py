@@ -60,7 +60,7 @@ def sweep_histogram(
         ignore_index: Truth of pixels that do not count.
 
     Raises:
-        ValueError: If shapes, thresholds or truth do not fit, or a score is not finite.
+        ValueError: If shapes, classes, thresholds or truth do not fit, or a score is not finite.
     """
     scores, target = np.asarray(scores), np.asarray(target)
     thresholds = check_thresholds(thresholds)
@@ -70,6 +70,10 @@ def sweep_histogram(
             f'scores {scores.shape}, truth {target.shape}, {len(channels)} classes: '
             'expected (K, H, W), (H, W) and K'
         )
+    if len(channels) and not (
+        (np.diff(channels) > 0).all() and channels[0] >= 1 and channels[-1] < num_classes
+    ):
+        raise ValueError(f'classes {channels}: expected ascending ones from 1 .. {num_classes - 1}')
     valid = target != ignore_index
     truth = target[valid].astype(np.int64)
     if truth.size and not 0 <= truth.min() <= truth.max() < num_classes:

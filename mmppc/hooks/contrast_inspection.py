@@ -114,7 +114,7 @@ def _count(part: _Part, contrast: PixelPrototypeContrastLoss) -> list[QualityCou
         features, cams = features.float(), cams.float()
         view = build_view(features, cams, part.tags, None, part.valid, options, alone)
         labelled = label_pixels(cams, part.tags, None, part.valid, options, alone)
-        picked = prototype_pixels(labelled.scores, labelled.candidates, options.topk)
+        picked = prototype_pixels(labelled.scores, labelled.candidates, options.topk, options.ties)
         counts.append(
             count_quality(
                 view.embeddings,

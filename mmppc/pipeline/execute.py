@@ -17,7 +17,7 @@ from mmppc.pipeline.definition import Pipeline, fill
 from mmppc.pipeline.figures import stage_figures
 from mmppc.pipeline.manifest import count_files, read_manifest, versions, write_manifest
 from mmppc.pipeline.plan import Step, Threshold, check_outputs, choose_threshold
-from mmppc.pipeline.stage_config import share_batch
+from mmppc.pipeline.stage_config import batch_share
 from mmppc.pipeline.stage_process import Stage as RunStage
 from mmppc.storage.atomic import atomic_write
 
@@ -88,7 +88,7 @@ def execute(
     threshold = _threshold(pipeline, steps, step)
     cfg = Config(fill(step.cfg.to_dict(), outputs, None if threshold is None else threshold.value))
     if step.stage.do == 'train':
-        share_batch(cfg, gpus, step.stage.name)
+        cfg.train_dataloader.batch_size = batch_share(cfg, gpus, step.stage.name)
     with atomic_write(step.folder / CONFIG, 'w') as file:
         file.write(cfg.pretty_text)
     command = _command(step, outputs, threshold, tools, gpus)

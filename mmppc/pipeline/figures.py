@@ -39,8 +39,12 @@ def stage_figures(folder: Path, chosen: Threshold | None = None) -> list[dict[st
         figures.append(_figure('seed mIoU', value, report, f'{variants(report)}; {threshold}'))
     for report in _reports(folder, 'masks/masks.json'):
         if report.get('mIoU') is not None and 'threshold' in report:
-            source = f', {chosen.source}' if chosen else ''
-            text = f'threshold {report["threshold"]:g}{source}; CRF {report["crf"]}'
+            if report['threshold'] is None:
+                background = f'background (1 - max)^{report["alpha"]:g}'
+            else:
+                background = f'threshold {report["threshold"]:g}'
+                background += f', {chosen.source}' if chosen else ''
+            text = f'{background}; CRF {report["crf"]}'
             split = {'split': report.get('split', 'train')}
             figures.append(_figure('mask mIoU', report['mIoU'], split, text))
     walked = (folder / 'masks').is_dir()

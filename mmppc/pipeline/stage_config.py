@@ -217,18 +217,16 @@ def placeless(node: Any, places: dict[Path, str]) -> Any:
     return node
 
 
-def share_batch(cfg: Config, processes: int, where: str) -> None:
-    """Divide the batch of a training among processes, so that all together take the config's steps.
+def batch_share(cfg: Config, processes: int, where: str) -> int:
+    """Pictures of a training's batch that fall to each process, so that all together take the config's steps.
 
     Raises:
         ValueError: The batch cannot be divided.
     """
-    loader = cfg.get('train_dataloader')
-    if processes == 1 or loader is None:
-        return
-    if loader.batch_size % processes:
+    whole = cfg.train_dataloader.batch_size
+    if whole % processes:
         raise ValueError(
-            f'{where}: a batch of {loader.batch_size} cannot be divided among {processes} processes; choose another '
-            '--gpus'
+            f'{where}: a batch of {whole} cannot be divided among {processes} processes; choose another --gpus, or '
+            f'another batch: --cfg-options {where}.train_dataloader.batch_size=N'
         )
-    loader.batch_size //= processes
+    return whole // processes

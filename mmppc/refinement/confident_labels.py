@@ -36,7 +36,7 @@ from mmppc.storage.confident_maps import ConfidentMaps, load_confident_maps, sav
 from mmppc.storage.masks import VOID, load_mask, save_mask
 from mmppc.storage.seeds import Seed
 
-_COMMON = {'seed_dir', 'out_dir', 'palette', 'weights'}
+_COMMON = {'seed_dir', 'out_dir', 'palette', 'origin'}
 
 
 def make_confident_labels(
@@ -114,7 +114,7 @@ def make_confident_labels(
         seed_dir=Path(seed_dir),
         out_dir=Path(label_dir),
         palette=tuple(tuple(colour) for colour in palette),
-        weights=origin['weights'],
+        origin=origin,
         **{key: _plain(value) for key, value in settings.items()},
     )
     names_digest = hashlib.blake2b(digest_size=8)
@@ -126,7 +126,7 @@ def make_confident_labels(
             'kind': kind,
             **{name: getattr(job, name) for name in names},
             'num_classes': num_classes,
-            'weights': job.weights,
+            'weights': origin['weights'],
             'seed_settings': origin['settings'],
         },
         details={'picture_list': names_digest.hexdigest()},
@@ -141,24 +141,11 @@ def make_confident_labels(
 
 @dataclass(frozen=True)
 class _LabelJob(FolderJob):
-    """Labels of either kind.
-
-    Attributes:
-        weights: Digest of the weights that made the seeds, None if the seeds do not say.
-    """
-
-    weights: str | None
+    """Labels of either kind."""
 
     noun: ClassVar[str] = 'labels'
 
     def make(self, record: PictureRecord, seed: Seed) -> None:
-        found = seed.meta.get('weights')
-        if found != self.weights:
-            raise ValueError(
-                f'{self.seed_path(record)}: field meta.weights: found {found!r}, expected '
-                f'{self.weights!r} as in the first seed; the seeds are of several networks, test the '
-                'one you want again'
-            )
         self.write(record, seed)
 
     def is_measured(self, record: PictureRecord) -> bool:
@@ -221,7 +208,7 @@ class _PSALabels(_LabelJob):
             low = high = np.ones((1, *seed.size), np.float32)
         else:
             low, high = self._refined(read_picture_of(record, seed), seed, classes)
-        meta = {'sample_id': record.sample_id, 'weights': self.weights}
+        meta = {'sample_id': record.sample_id, 'weights': self.origin['weights']}
         maps = ConfidentMaps(low, high, classes, self.num_classes, meta)
         save_confident_maps(self.path(record), maps)
 

@@ -37,11 +37,13 @@ class FolderJob(ABC):
         seed_dir: Folder of the seeds.
         out_dir: Folder of the files, ``<sample_id><suffix>``, and of the report ``<noun>.json``.
         palette: 1 + C colours (R, G, B), background first.
+        origin: What all seeds must be made by, see :func:`seed_origin`.
     """
 
     seed_dir: Path
     out_dir: Path
     palette: tuple[tuple[int, ...], ...]
+    origin: Mapping[str, Any]
 
     noun: ClassVar[str]
     """What the files are called, in the plural."""
@@ -86,6 +88,12 @@ class FolderJob(ABC):
                     f'{path}: field num_classes: found {seed.num_classes}, expected '
                     f'{self.num_classes}'
                 )
+            for key, expected in self.origin.items():
+                if seed.meta.get(key) != expected:
+                    raise ValueError(
+                        f'{path}: field meta.{key}: found {seed.meta.get(key)!r}, expected {expected!r} as in the '
+                        'first seed; the seeds are of several networks or tests, run the test you want again'
+                    )
             try:
                 self.make(record, seed)
             except ValueError as error:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmppc.functional.cam import background_score
 from mmppc.functional.refine import check_refinement, refine_labels
 from mmppc.functional.sweep import confusion_iou, label_confusion, mean_iou
 from mmppc.refinement.folder_job import (
@@ -33,9 +34,10 @@ def make_pseudo_masks(
     *,
     seed_dir: str | os.PathLike,
     out_dir: str | os.PathLike,
-    threshold: float,
     classes: Sequence[str],
     palette: Sequence[Sequence[int]],
+    threshold: float | None = None,
+    alpha: float | None = None,
     method: str = 'densecrf',
     crf: str = 'seed',
     threshold_source: str = 'given',
@@ -46,19 +48,21 @@ def make_pseudo_masks(
 ) -> dict[str, Any]:
     """Write the pseudo mask ``<out_dir>/<sample_id>.png`` of every picture, in worker processes.
 
-    A pixel is ``argmax([threshold, scores])``, which ``method`` then refines; a picture whose seed has
-    no class is background. Masks are written whole or not at all, and a run continues where one
-    stopped: a mask is finished if it is not older than its seed. ``<out_dir>/masks.json`` records how
-    the masks were made, so that masks of different settings never mix, and their IoU where the truth
-    is known.
+    A pixel is ``argmax([background, scores])``, which ``method`` then refines; the background score is
+    ``threshold`` or ``(1 - max of the scores) ** alpha``. A picture whose seed has no class is
+    background. Masks are written whole or not at all, and a run continues where one stopped: a mask is
+    finished if it is not older than its seed. ``<out_dir>/masks.json`` records how the masks were made,
+    so that masks of different settings never mix, and their IoU where the truth is known.
 
     Args:
         records: The pictures.
         seed_dir: Folder of the seeds.
         out_dir: Folder of the masks.
-        threshold: Background score in [0, 1).
         classes: 1 + C names, background first.
         palette: 1 + C colours (R, G, B).
+        threshold: Background score in [0, 1), the same everywhere.
+        alpha: Exponent of a background score that follows the scores, more than 0 (EPS takes 8, with its
+            CRF). Exactly one of the two must be given.
         method: Refinement by the picture: ``'none'``, ``'densecrf'`` or ``'pamr'``.
         crf: Preset of the dense CRF; of no account to the other methods.
         threshold_source: Where the threshold came from, for the record.
@@ -69,11 +73,11 @@ def make_pseudo_masks(
         progress: Show a progress bar; where the output is no terminal, log lines ``masks 12/300``.
 
     Returns:
-        What ``masks.json`` holds: ``threshold``, ``threshold_source``, ``refine`` (the method), ``crf``
-        (``'none'`` with another method), ``classes``, ``seeds`` (digests of what made the first),
-        ``pictures``, ``written`` (by this run), ``evaluated`` (pictures with truth), ``mIoU`` and
-        ``IoU`` of the classes in percent (None without truth; classes that occur nowhere are left
-        out of the mean), ``complete``.
+        What ``masks.json`` holds: ``threshold`` (None, and beside it ``alpha``, where that was given),
+        ``threshold_source``, ``refine`` (the method), ``crf`` (``'none'`` with another method),
+        ``classes``, ``seeds`` (digests of what made them), ``pictures``, ``written`` (by this run),
+        ``evaluated`` (pictures with truth), ``mIoU`` and ``IoU`` of the classes in percent (None
+        without truth; classes that occur nowhere are left out of the mean), ``complete``.
 
     Raises:
         FileNotFoundError: If pictures have no seed; the first are listed.
@@ -81,8 +85,7 @@ def make_pseudo_masks(
         ValueError: If an argument, a seed, a picture or a true mask is not as expected.
         ImportError: If the CRF is asked for and pydensecrf is missing.
     """
-    if not 0 <= threshold < 1:
-        raise ValueError(f'threshold={threshold}: expected a background score in [0, 1)')
+    _check_background(threshold, alpha)
     if len(classes) != len(palette):
         raise ValueError(f'{len(classes)} classes, {len(palette)} colours in the palette')
     check_refinement(method, crf)  # that pydensecrf is missing should show now, not in a worker
@@ -90,16 +93,28 @@ def make_pseudo_masks(
         workers = 0
     check_seeds(records, Path(seed_dir))
     colours = tuple(tuple(colour) for colour in palette)
-    job = _MaskJob(Path(seed_dir), Path(out_dir), colours, threshold, method, crf, device)
+    origin = seed_origin(records[0], Path(seed_dir))
+    job = _MaskJob(
+        seed_dir=Path(seed_dir),
+        out_dir=Path(out_dir),
+        palette=colours,
+        origin=origin,
+        threshold=threshold,
+        alpha=alpha,
+        method=method,
+        crf=crf,
+        device=device,
+    )
     return run_folder_job(
         job,
         records,
         settings={
             'threshold': threshold,
+            **({} if alpha is None else {'alpha': alpha}),
             'refine': method,
             'crf': crf if method == 'densecrf' else 'none',
             'classes': list(classes),
-            'seeds': seed_origin(records[0], Path(seed_dir)),
+            'seeds': origin,
         },
         details={'threshold_source': threshold_source},
         figures=partial(_figures, classes),
@@ -107,6 +122,15 @@ def make_pseudo_masks(
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def _check_background(threshold: float | None, alpha: float | None) -> None:
+    if (threshold is None) == (alpha is None):
+        raise ValueError(f'expected one of threshold and alpha, got {threshold=}, {alpha=}')
+    if threshold is not None and not 0 <= threshold < 1:
+        raise ValueError(f'threshold={threshold}: expected a background score in [0, 1)')
+    if alpha is not None and not 0 < alpha < float('inf'):
+        raise ValueError(f'alpha={alpha}: expected an exponent of more than 0')
 
 
 def seed_labels(seed: Seed, threshold: float) -> np.ndarray:
@@ -123,7 +147,8 @@ def seed_labels(seed: Seed, threshold: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _MaskJob(FolderJob):
-    threshold: float
+    threshold: float | None
+    alpha: float | None
     method: str
     crf: str
     device: str
@@ -132,7 +157,9 @@ class _MaskJob(FolderJob):
     suffix = '.png'
 
     def make(self, record: PictureRecord, seed: Seed) -> None:
-        if self.method == 'none' or not len(seed.classes):
+        if not len(seed.classes):
+            mask = np.zeros(seed.size, np.uint8)
+        elif self.method == 'none' and self.threshold is not None:
             mask = seed_labels(seed, self.threshold)  # the picture need not be read
         else:
             mask = self._refined(read_picture_of(record, seed), seed)
@@ -149,8 +176,9 @@ class _MaskJob(FolderJob):
             raise ValueError(f'{record.truth_path}: {error}') from error
 
     def _refined(self, image: np.ndarray, seed: Seed) -> np.ndarray:
-        background = np.full((1, *seed.size), self.threshold, np.float32)
-        scores = torch.from_numpy(np.concatenate([background, seed.scores]))
+        foreground = torch.from_numpy(seed.scores)
+        background = background_score(foreground, alpha=self.alpha, constant=self.threshold)
+        scores = torch.cat([background[None], foreground])
         return refine_labels(
             image,
             scores.to(self.device if self.method == 'pamr' else 'cpu'),

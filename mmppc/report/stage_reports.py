@@ -225,6 +225,9 @@ def _mask_conditions(report: Mapping[str, Any]) -> tuple[str, ...]:
     if threshold is not None:
         source = report.get('threshold_source')
         texts.append(f'threshold {threshold:g}' + (f' ({source})' if source else ''))
+    alpha = _number(report.get('alpha'))
+    if alpha is not None:
+        texts.append(f'background (1 - max)^{alpha:g}')
     crf, method = report.get('crf'), report.get('refine')
     if crf and crf != 'none':
         texts.append(f'CRF {crf}')

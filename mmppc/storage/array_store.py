@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -180,7 +181,7 @@ class ArrayStore:
             raise ValueError(
                 f'{self.path}: cache of version {version}, expected {VERSION}; delete it, it is made again'
             )
-        connection.execute('PRAGMA journal_mode = WAL')
+        _write_ahead(connection)
         connection.execute('PRAGMA synchronous = NORMAL')
         if not tables:
             # One writer makes the tables; others that came at the same time find them.
@@ -198,6 +199,18 @@ class ArrayStore:
                 f'{self.path}: not a readable cache ({error}); delete it with its -wal and -shm files, '
                 'it is made again'
             ) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once. SQLite does not wait by itself while another process does the same."""
+    end = time.monotonic() + WAIT_SECONDS
+    while connection.execute('PRAGMA journal_mode').fetchone()[0] != 'wal':
+        try:
+            connection.execute('PRAGMA journal_mode = WAL')
+        except sqlite3.OperationalError as error:
+            if 'locked' not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _here() -> tuple[int, int]:

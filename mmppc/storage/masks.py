@@ -94,6 +94,11 @@ def load_mask(path: str | os.PathLike, num_classes: int | None = None) -> np.nda
         raise ValueError(
             f'{path}: not a mask that can be read, or truncated or damaged ({error})'
         ) from error
+    if mode.startswith('I') or mode == 'F':
+        raise ValueError(
+            f'{path}: mask (mode {mode}) of more than 8 bits a pixel, expected an index mask: palette or grey, where '
+            'the value is the class'
+        )
     if mode not in ('P', 'L', '1'):
         raise ValueError(
             f'{path}: colour mask (mode {mode}), expected an index mask with one channel whose '

@@ -1,5 +1,6 @@
 """Checkpoints: loading without executing what a file contains, and refusing one that does not fit the model."""
 
+import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.model import BaseModule, BaseTTAModel, PretrainedInit, is_model_wrapper
 from mmengine.runner import checkpoint as mmengine_checkpoint
@@ -38,8 +39,9 @@ def load_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
             f'{path} holds more than weights: {reason}, and loading that could run code of its '
             'author. Save the weights alone, as a dict of tensors, and load those.'
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f'{path} is not a whole PyTorch checkpoint: {error}') from error
+    except (RuntimeError, EOFError, OSError, LookupError, ValueError, TypeError) as error:
+        reason = f'{type(error).__name__}: {error}'  # of a KeyError the text alone says nothing
+        raise CheckpointError(f'{path} is not a whole PyTorch checkpoint ({reason})') from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'{path} holds a {type(checkpoint).__name__}, expected a dict')
     return checkpoint
@@ -60,10 +62,13 @@ def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 
 def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
-    """Download to PyTorch's cache, once for all processes of a machine, and load from there."""
+    """Download to PyTorch's cache, once for all processes of a machine, and load from there.
+
+    The first process of every machine looks: machines may share the cache or not. The file appears whole.
+    """
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
     path = folder / Path(urlparse(filename).path).name
-    if is_main_process() and not path.is_file():
+    if int(os.environ.get('LOCAL_RANK', 0)) == 0 and not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(filename, str(path))
     barrier()
@@ -113,16 +118,17 @@ class AtomicBackend(LocalBackend):
 
 
 def find_latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The whole ``iter_N.pth`` or ``epoch_N.pth`` of ``work_dir`` with the largest N, if there is one.
+    """The whole ``iter_N.pth`` or ``epoch_N.pth`` of ``work_dir`` that was written last, if there is one.
 
-    Looks at the files themselves, so that it survives a moved folder and a kill while saving.
+    Looks at the files themselves, so that it survives a moved folder and a kill while saving. Not at N: an earlier
+    training in this folder may have come further than the one that was interrupted.
     """
-    numbered = []
+    found = []
     for path in Path(work_dir).glob('*.pth'):
         match = re.fullmatch(r'(?:iter|epoch)_(\d+)', path.stem)
         if match and zipfile.is_zipfile(path):
-            numbered.append((int(match.group(1)), path))
-    return max(numbered)[1] if numbered else None
+            found.append((path.stat().st_mtime_ns, int(match.group(1)), path))
+    return max(found)[2] if found else None
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:

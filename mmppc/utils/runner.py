@@ -12,10 +12,12 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
+from mmppc.storage.atomic import atomic_write
 from mmppc.utils.bound_process import end_rank_with_stage
 from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.environment import MMPRETRAIN, check_environment
@@ -28,7 +30,7 @@ class ConfigOptions(DictAction):
     """MMEngine's ``KEY=VALUE`` options, of which a text such as a path keeps its spaces and commas.
 
     By itself ``DictAction`` drops the spaces of every value and takes it apart at commas. Here a value with a space is
-    a text unless it is a list, a tuple or a sequence of numbers.
+    a text unless it is a list, a tuple or a sequence of numbers; the paths of ``FOLDERS`` are texts as they stand.
     """
 
     def __call__(
@@ -44,7 +46,8 @@ class ConfigOptions(DictAction):
             key, separator, value = item.partition('=')
             if not separator:
                 parser.error(f'{option_string}: found {item!r}, expected KEY=VALUE')
-            if ' ' in value and not re.fullmatch(r'[\[(].*[\])]|[-+.,\deE ]+', value):
+            spaced = ' ' in value and not re.fullmatch(r'[\[(].*[\])]|[-+.,\deE ]+', value)
+            if key in FOLDERS or spaced:
                 texts[key] = value
             else:
                 others.append(item)
@@ -214,6 +217,30 @@ def _names_scope(node: Any, scope: str) -> bool:
     return False
 
 
+def check_crops(cfg: Config) -> None:
+    """Refuse crops that the preprocessor would pad to its own size: the padding would be trained on as a picture.
+
+    Raises:
+        ValueError: A ``RandomCropPad`` of the training is smaller than the ``size`` of the ``data_preprocessor``.
+    """
+    size = (cfg.model.get('data_preprocessor') or {}).get('size')
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    crops = [
+        item['crop_size']
+        for item in _transforms(dataset.get('pipeline'))
+        if item['type'] == 'RandomCropPad'
+    ]
+    if size is None or not crops:
+        return
+    crop = crops[-1]
+    sides = (crop, crop) if isinstance(crop, int) else crop
+    if any(side < padded for side, padded in zip(sides, size)):
+        raise ValueError(
+            f'train_dataloader.dataset.pipeline: RandomCropPad.crop_size={crop} is smaller than '
+            f'model.data_preprocessor.size={tuple(size)}, to which crops would be padded; set both alike'
+        )
+
+
 def prepare_launcher(cfg: Config, launcher: str, local_rank: int = 0) -> None:
     """Set the launcher, and make a distributed run work on CPUs, where MMEngine assumes GPUs."""
     cfg.launcher = launcher
@@ -267,6 +294,13 @@ def use_auto_scale_lr(cfg: Config) -> None:
 def use_resume(cfg: Config, resume: str | None) -> None:
     """Resume from a checkpoint, or for 'auto' from the latest of the work folder if there is one."""
     if resume is None:
+        former = find_latest_checkpoint(cfg.work_dir)
+        if former is not None:
+            print(
+                f'warning: {cfg.work_dir} holds checkpoints of an earlier training, the last is {former.name}. This '
+                'one starts from the beginning and writes beside them; --resume would go on with the last one.',
+                file=sys.stderr,
+            )
         return
     if resume == 'auto':
         latest = find_latest_checkpoint(cfg.work_dir)
@@ -335,8 +369,15 @@ def use_tta(cfg: Config) -> None:
     cfg.model = cfg.tta_model
 
 
-def build_runner(cfg: Config) -> Runner:
-    """The Runner of a config, or the class that its ``runner_type`` names."""
-    if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+def build_runner(cfg: Config, as_read: Config | None = None) -> Runner:
+    """The Runner of a config, or the class that its ``runner_type`` names.
+
+    Args:
+        cfg: The config.
+        as_read: What to leave in the work folder, in place of ``cfg`` with what this one run changed in it.
+    """
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if as_read is not None and is_main_process():
+        with atomic_write(Path(runner.work_dir) / Path(cfg.filename).name, 'w') as file:
+            file.write(as_read.pretty_text)
+    return runner

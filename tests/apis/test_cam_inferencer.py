@@ -315,6 +315,22 @@ def test_what_has_changed_is_made_again(
     assert made(other) == every
     assert made(other) == []
     assert made(build(cam, tta=True)) == every
+    names = list(inferencer.classes)
+    renamed = build(cam, tta=True, classes=[names[0], *reversed(names[1:])])
+    assert made(renamed) == every
+    assert made(renamed) == []
+
+
+def test_results_below_the_pictures_are_no_pictures(
+    inferencer: CAMInferencer, pictures: Path
+) -> None:
+    for _ in range(2):
+        found = inferencer(pictures, out_dir=pictures / 'out')
+        assert [item['sample_id'] for item in found] == ['Käse 1', 'b', 'sub dir/Größe']
+    found = inferencer(pictures, out_dir=pictures)  # next to them
+    assert [item['sample_id'] for item in inferencer(pictures, out_dir=pictures)][-1] == found[-1][
+        'sample_id'
+    ]
 
 
 def test_files_of_others_are_never_replaced(

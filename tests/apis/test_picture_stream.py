@@ -116,3 +116,11 @@ def test_wrong_inputs_are_refused(tmp_path: Path) -> None:
         (only,) = PictureStream(array)
         with pytest.raises(ValueError, match=r'inputs\[0\]: array .* expected \(H, W, 3\) uint8'):
             only.read()
+
+
+def test_folders_that_are_left_out(pictures: Path) -> None:
+    stream = PictureStream(pictures, leave_out=[pictures / 'sub dir', pictures.parent])
+    assert [item.sample_id for item in stream] == ['Käse 1', 'b']
+    assert PictureStream(pictures / 'sub dir', leave_out=[pictures]).total == 1  # asked for by name
+    with pytest.raises(ValueError, match='no picture in this folder'):
+        PictureStream(pictures, leave_out=[pictures])

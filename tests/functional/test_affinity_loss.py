@@ -162,3 +162,15 @@ def test_two_ranks_equal_one(tmp_path: Path) -> None:
     for name, loss in whole.items():
         mean = (parts[0][name] + parts[1][name]) / 2
         torch.testing.assert_close(mean, loss, rtol=0, atol=1e-12)
+
+
+def test_batches_that_would_broadcast_are_refused():
+    offsets = neighbour_offsets(2)
+    affinity = torch.rand(3, len(offsets), 5, 5)
+    with pytest.raises(ValueError, match=r'expected \(N, O, h, w\) and \(N, h, w\)'):
+        affinity_loss(affinity, torch.zeros(1, 5, 5, dtype=torch.long), offsets)
+    for number, labels in ((3, 1), (1, 3)):
+        with pytest.raises(ValueError, match=r'expected \(N, 2, h, w\)'):
+            displacement_loss(
+                torch.rand(number, 2, 5, 5), torch.zeros(labels, 5, 5, dtype=torch.long), offsets
+            )

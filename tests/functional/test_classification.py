@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmppc.functional.classification import tag_classification
+from mmppc.functional.classification import pool_maps, tag_classification
 from tests.functional.golden import seam_inputs
 from tests.reference.seam import literal_tag_classification
 
@@ -62,3 +62,16 @@ def test_degenerate(size):
             loss = tag_classification(logits, tags, size=size)
             assert torch.isfinite(loss)
             assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all()
+
+
+def test_tags_that_would_broadcast_are_refused():
+    with pytest.raises(ValueError, match=r'expected \(N, 1\+C, h, w\) and \(N, C\)'):
+        tag_classification(torch.rand(2, 4, 4, 4), torch.ones(2, 1))
+
+
+def test_pooling_keeps_float32_under_autocast():
+    maps = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    expected = pool_maps(maps, (40, 56))
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(pool_maps(maps, (40, 56)), expected)
+    assert pool_maps(maps.bfloat16(), (40, 56)).dtype == torch.float32

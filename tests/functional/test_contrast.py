@@ -9,6 +9,7 @@ from torch import nn
 
 from mmppc.functional import contrast_view
 from mmppc.functional.contrast import pixel_prototype_contrast
+from mmppc.functional.contrast_options import ContrastOptions
 from mmppc.functional.prototypes import estimate_prototypes
 from tests.functional.golden import contrast_inputs, golden_ties
 from tests.reference.contrast import literal_contrast
@@ -96,7 +97,9 @@ def literal_golden(preset):
     features, cams, tags = contrast_inputs()
     keys = [torch.arange(512), torch.arange(512)]
     parts = {}
-    losses = literal_contrast(features, cams, tags, preset=preset, random_keys=keys, parts=parts)
+    losses = literal_contrast(
+        features, cams, tags, preset=preset, ties='first', random_keys=keys, parts=parts
+    )
     total = sum(losses.values())
     gradients = torch.autograd.grad(total, features)
     terms = {name: [loss.detach() for loss in parts[name]] for name in TERMS}
@@ -104,7 +107,7 @@ def literal_golden(preset):
 
 
 class TestGolden:
-    """The reference sheet's numbers, with the first half of the pixels as the random half."""
+    """The reference sheet's numbers: the first half of the pixels as the random half, ties as topk takes them."""
 
     keys = [torch.arange(512), torch.arange(512)]
 
@@ -113,7 +116,7 @@ class TestGolden:
     def test_values(self, preset):
         features, cams, tags = contrast_inputs()
         losses = pixel_prototype_contrast(
-            features, cams, tags, preset=preset, random_keys=self.keys
+            features, cams, tags, preset=preset, random_keys=self.keys, ties='first'
         )
         for term in TERMS:
             value = 0.1 * sum(GOLDEN[preset][term]) / 2
@@ -131,6 +134,7 @@ class TestGolden:
             tags,
             preset=preset,
             random_keys=[self.keys[view]],
+            ties='first',
             intra_weight=1.0,
         )
         assert losses['loss_intra'].item() == pytest.approx(GOLDEN[preset]['intra'][view], abs=1e-8)
@@ -139,7 +143,7 @@ class TestGolden:
     def test_gradient_norms(self):
         features, cams, tags = contrast_inputs()
         losses = pixel_prototype_contrast(
-            features, cams, tags, preset='published', random_keys=self.keys
+            features, cams, tags, preset='published', random_keys=self.keys, ties='first'
         )
         gradients = torch.autograd.grad(sum(losses.values()), features)
         for gradient, expected in zip(gradients, GOLDEN_GRADIENT_NORMS):
@@ -161,7 +165,7 @@ class TestGolden:
     def test_gradients_are_the_literal_versions(self, preset):
         features, cams, tags = contrast_inputs()
         losses = pixel_prototype_contrast(
-            features, cams, tags, preset=preset, random_keys=self.keys
+            features, cams, tags, preset=preset, random_keys=self.keys, ties='first'
         )
         _, total, expected = literal_golden(preset)
         assert sum(losses.values()).item() == pytest.approx(total.item(), rel=1e-10)
@@ -210,6 +214,8 @@ SWITCHES = [
     {'temperature': 0.5},
     {'bg_threshold': 0.6},
     {'cross_weight': 0.7, 'intra_weight': 0.3},
+    {'ties': 'first'},
+    {'ties': 'spread'},
 ]
 
 
@@ -623,3 +629,45 @@ class TestTwoRanks:
             for own in (prototypes0, prototypes1):
                 equal(own[0], prototypes[0])
                 assert torch.equal(own[1], prototypes[1])
+
+
+class TestRefused:
+    """Shapes that would broadcast or be cut silently."""
+
+    @pytest.mark.parametrize(
+        ('change', 'message'),
+        [
+            ({'labels': [torch.zeros(3, 4, 3)] * 2}, r'labels must be one \(3, 3, 4\) a view'),
+            ({'labels': [torch.zeros(3, 3, 4)] * 3}, 'labels must be one'),
+            ({'random_keys': [torch.zeros(36)]}, r'random_keys must be one \(36,\) a view'),
+            ({'proto_keys': [torch.zeros(36, 2)] * 2}, r'proto_keys must be one \(36, 6\) a view'),
+            ({'cross_weight': -0.1}, 'cross_weight must be at least 0'),
+            ({'ties': 'last'}, 'ties must be one of'),
+        ],
+        ids=str,
+    )
+    def test_arguments(self, change, message):
+        features, cams, tags, _ = random_batch(seed=3)
+        with pytest.raises(ValueError, match=message):
+            pixel_prototype_contrast(features, cams, tags, **change)
+
+    def test_more_classes_than_labels_can_tell_from_ignored_ones(self):
+        features = [torch.randn(1, 4, 2, 2)]
+        pixel_prototype_contrast(features, [torch.rand(1, 255, 2, 2)], torch.ones(1, 254))
+        with pytest.raises(ValueError, match='at most 255 classes'):
+            pixel_prototype_contrast(features, [torch.rand(1, 256, 2, 2)], torch.ones(1, 255))
+
+    def test_none_keeps_an_option_of_ready_options(self):
+        features, cams, tags, keys = random_batch(seed=3)
+        options = ContrastOptions(topk=3)
+        given = pixel_prototype_contrast(features, cams, tags, preset=options, topk=None, **keys)
+        assert given == pixel_prototype_contrast(features, cams, tags, topk=3, **keys)
+
+
+def test_negative_labels_are_ignored():
+    features, cams, _, keys = random_batch(seed=7)
+    scores = [cam.softmax(dim=1) for cam in cams]
+    labels = dense_labels(7, 3, 3, 4)
+    negative = [label.masked_fill(label == 255, -1) for label in labels]
+    expected = pixel_prototype_contrast(features, scores, None, labels=labels, **keys)
+    assert pixel_prototype_contrast(features, scores, None, labels=negative, **keys) == expected

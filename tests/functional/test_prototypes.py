@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmppc.functional.cam import min_max_normalize
-from mmppc.functional.prototypes import estimate_prototypes
+from mmppc.functional.prototypes import estimate_prototypes, top_pixels
 from tests.functional.golden import contrast_inputs
 from tests.reference.contrast import literal_prototype
 
@@ -122,3 +122,20 @@ def test_no_gradient():
         features.requires_grad_(), scores.requires_grad_(), candidates, 4
     )
     assert not prototypes.requires_grad
+
+
+def test_ties_are_spread_over_the_batch_the_same_for_any_number_of_classes():
+    scores = torch.zeros(512, 3)
+    scores[:, 1] = torch.rand(512, generator=torch.Generator().manual_seed(0))
+    scores[7, 2] = 0.5
+    best, index = top_pixels(scores, 16, 'spread')
+    pictures = torch.bincount(index[:, 0] // 64, minlength=8)
+    assert pictures.min() >= 1  # 16 pixels of 8 pictures: each gives some
+    assert index[:, 0].unique().numel() == 16
+    # Without ties it is the order of the scores, as in `first`.
+    assert torch.equal(index[:, 1], top_pixels(scores, 16, 'first')[1][:, 1])
+    assert index[0, 2] == 7
+    assert torch.equal(index[1:, 2], index[index[:, 0] != 7, 0][:15])
+    assert torch.equal(best, scores.gather(0, index))
+    everything, _ = top_pixels(scores, 1000, 'spread')
+    assert len(everything) == 512

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmppc.functional import random_walk as module
-from mmppc.functional.affinity import boundary_affinity, neighbour_offsets
+from mmppc.functional.affinity import boundary_affinity, feature_affinity, neighbour_offsets
 from mmppc.functional.random_walk import chebyshev_coefficients, random_walk, transition
 from tests.reference.walk import dense_walk, literal_walk
 
@@ -112,3 +112,30 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         random_walk(torch.rand(2, 4, 5), torch.rand(34, 4, 5), OFFSETS, beta=8, steps=-1)
     with pytest.raises(ValueError, match='method'):
         random_walk(torch.rand(2, 4, 5), torch.rand(34, 4, 5), OFFSETS, beta=8, steps=1, method='a')
+
+
+@pytest.mark.parametrize('method', ['exact', 'chebyshev'])
+def test_walk_keeps_its_precision_under_autocast_and_of_half_inputs(method):
+    scores = torch.rand(3, 6, 7, generator=torch.Generator().manual_seed(0))
+    offsets = neighbour_offsets(3)
+    affinity = feature_affinity(torch.rand(4, 6, 7), offsets)
+    expected = random_walk(scores, affinity, offsets, beta=8, steps=32, method=method)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = random_walk(scores, affinity, offsets, beta=8, steps=32, method=method)
+    assert torch.equal(found, expected)
+    half = random_walk(
+        scores.bfloat16(), affinity.bfloat16(), offsets, beta=8, steps=32, method=method
+    )
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, expected, rtol=0.1, atol=0.02)
+
+
+@pytest.mark.parametrize('tolerance', [-1e-3, 1.0, 10, float('nan')])
+def test_a_tolerance_that_would_cut_the_series_off_is_refused(tolerance):
+    offsets = neighbour_offsets(2)
+    affinity = torch.rand(len(offsets), 4, 4)
+    with pytest.raises(ValueError, match='tolerance must be in'):
+        random_walk(
+            torch.rand(2, 4, 4), affinity, offsets, beta=8, steps=4, method='chebyshev',
+            tolerance=tolerance,
+        )  # fmt: skip

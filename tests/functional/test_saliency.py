@@ -172,3 +172,28 @@ class TestIoU:
         assert saliency_iou(half, one).item() == 0
         assert saliency_iou(one, half).item() == 0
         assert saliency_iou(one, one).item() == pytest.approx(1 / 1.0001)
+
+
+def test_valid_cells_are_averaged_a_picture_so_that_processes_agree():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 6, 6, generator=generator)
+    saliency = torch.rand(2, 1, 6, 6, generator=generator)
+    tags = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
+    valid = torch.ones(2, 1, 6, 6, dtype=torch.bool)
+    valid[0, :, :, 2:] = False
+    together = saliency_loss(logits, saliency, tags, valid=valid)
+    alone = [
+        saliency_loss(
+            logits[n : n + 1], saliency[n : n + 1], tags[n : n + 1], valid=valid[n : n + 1]
+        )
+        for n in range(2)
+    ]
+    torch.testing.assert_close(together, torch.stack(alone).mean())
+
+
+@pytest.mark.parametrize(
+    ('tags', 'channels'), [((2, 1), 1), ((1, 3), 1), ((2, 3), 3)], ids=['width', 'number', 'maps']
+)
+def test_shapes_that_would_broadcast_are_refused(tags, channels):
+    with pytest.raises(ValueError, match=r'expected \(N, 1\+C, h, w\), \(N, C\) and'):
+        saliency_loss(torch.rand(2, 4, 4, 4), torch.rand(2, channels, 8, 8), torch.ones(tags))

@@ -167,3 +167,10 @@ def test_foreground_rates_by_hand():
     alone = foreground_rates(confusion[0])
     assert alone.recall.shape == ()
     assert float(alone.recall) == 0.75
+
+
+@pytest.mark.parametrize('classes', [[3], [-1], [0], [2, 1], [1, 1]], ids=str)
+def test_channels_that_would_count_elsewhere_are_refused(classes):
+    scores = np.full((len(classes), 2, 2), 0.9)
+    with pytest.raises(ValueError, match=r'expected ascending ones from 1 \.\. 2'):
+        sweep_histogram(scores, np.zeros((2, 2), int), num_classes=3, classes=np.array(classes))

@@ -80,3 +80,14 @@ def test_what_is_frozen_gets_no_gradient():
     fast(inputs.requires_grad_()).sum().backward()
     assert inputs.grad is not None
     assert fast.weight.grad is None
+
+
+def test_autocast_is_left_to_pytorch():
+    layer = FastDepthwiseConv2d(4, 4, 5, padding=2, groups=4)
+    inputs = torch.randn(2, 4, 9, 9, requires_grad=True)
+    with torch.autocast('cpu', torch.bfloat16):
+        outputs = layer(inputs)
+    outputs.float().sum().backward()
+    assert outputs.dtype == torch.bfloat16
+    assert layer.weight.grad.dtype == torch.float32
+    assert torch.isfinite(inputs.grad).all()

@@ -137,3 +137,9 @@ def test_by_default_everything_learns():
 def test_refuses_stages_that_are_not_there(kwargs):
     with pytest.raises(ValueError, match='frozen_stages='):
         build(**{'frozen_stages': 1, **kwargs})
+
+
+def test_a_network_whose_stem_is_another_one_is_refused():
+    # bn1 is there, conv_stem is not: freezing that alone would leave the stem in training.
+    with pytest.raises(ValueError, match='frozen_stages=0 needs a timm network with a stem'):
+        build(model_name='resnet18', frozen_stages=0)

@@ -380,3 +380,10 @@ def test_feature_resolution_compares_maps_as_they_are() -> None:
 def test_wrong_settings_are_refused(config: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MODELS.build(config)
+
+
+def test_a_scale_gives_at_least_a_pixel_and_must_be_positive():
+    assert RescaleView(scale=0.1).draw(1, (4, 30), torch.device('cpu')).size_to == (1, 3)
+    for scale in (0, -0.3):
+        with pytest.raises(ValueError, match='scale must be more than 0'):
+            RescaleView(scale=scale)

@@ -352,6 +352,16 @@ def test_torchrun_for_several_processes(tmp_path, data):
     stages = FakeStages()
     with pytest.raises(ValueError, match='cam: a batch of 16 cannot be divided among 3 processes'):
         run(options_of(tmp_path, data, gpus=3), stages)
+    # A batch that a later stage cannot divide is refused before the first one starts.
+    later = options_of(
+        tmp_path, data, gpus=4, options={'segmentation.train_dataloader.batch_size': 10}
+    )
+    for start in (lambda: run(later, stages), lambda: show_plan(later)):
+        with pytest.raises(
+            ValueError, match='segmentation: a batch of 10 cannot be divided among 4'
+        ):
+            start()
+    assert stages.done == []
     run(options_of(tmp_path, data, gpus=4), stages)
     # All together take the steps that the config says, so that one process or four is the same run.
     config = Config.fromfile(str(tmp_path / 'cam/config.py'))

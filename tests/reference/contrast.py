@@ -2,8 +2,8 @@
 
 Written from the paper's equations for reading beside them, not for speed. All pixels of the batch
 stand in one list, picture after picture in raster order; background is class 0. Ties go to the
-lowest index, except among the K most confident pixels, where ``torch.topk`` decides as it did in the
-published code.
+lowest index, except among the K most confident pixels: there ``torch.topk`` decides as it did in the
+published code, or, for ties='spread', the order of the pixels' numbers times 2654435761 modulo 2^32.
 """
 
 import math
@@ -16,6 +16,7 @@ PRESETS = {
         proto_candidates='assigned',
         bg_conf='one_minus_max',
         absent='ignore',
+        ties='spread',
         exclude_positive=True,
         skip_hardest=0.0,
         intra_reduction='class',
@@ -26,6 +27,7 @@ PRESETS = {
         proto_candidates='all',
         bg_conf='constant',
         absent='include',
+        ties='first',
         exclude_positive=False,
         skip_hardest=0.1,
         intra_reduction='class',
@@ -86,7 +88,7 @@ def literal_confidences(cams, tags, *, clamp, bg_threshold, bg_conf):
     return labels, confidences
 
 
-def literal_prototype(features, scores, pixels, topk, clamp=True):
+def literal_prototype(features, scores, pixels, topk, clamp=True, ties='first'):
     """Eq. 5 for one class: ``pixels`` are those which may stand for it; None where there are none.
 
     Args:
@@ -95,9 +97,13 @@ def literal_prototype(features, scores, pixels, topk, clamp=True):
     if not pixels:
         return None
     weight = {i: max(scores[i], 0.0) if clamp else scores[i] for i in pixels}
-    ranked = [weight.get(i, -math.inf) for i in range(len(features))]
-    best = torch.tensor(ranked, dtype=torch.float64).topk(min(topk, len(pixels)))
-    chosen = best.indices.tolist()
+    if ties == 'spread':
+        order = sorted(pixels, key=lambda i: (-weight[i], i * 2654435761 % 2**32))
+        chosen = order[:topk]
+    else:
+        ranked = [weight.get(i, -math.inf) for i in range(len(features))]
+        best = torch.tensor(ranked, dtype=torch.float64).topk(min(topk, len(pixels)))
+        chosen = best.indices.tolist()
     if all(weight[i] == 0.0 for i in chosen):
         weight = dict.fromkeys(chosen, 1.0)
     total = torch.zeros_like(features[0])
@@ -149,7 +155,9 @@ class View:
                 # a class of which the batch has no picture
                 pixels = list(everyone) if switch['absent'] == 'include' else []
             scores = [m[c] for m in self.confidences]
-            prototype = literal_prototype(features, scores, pixels, topk, switch['clamp'])
+            prototype = literal_prototype(
+                features, scores, pixels, topk, switch['clamp'], switch['ties']
+            )
             self.prototypes.append(prototype)
 
 

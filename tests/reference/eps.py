@@ -29,7 +29,7 @@ def literal_saliency_loss(logits, saliency, tags, threshold, mix, valid=None):
     saliency = literal_nearest(saliency, (height, width))
     if valid is None:
         valid = torch.ones_like(saliency, dtype=torch.bool)
-    total, pixels = 0.0, 0
+    total = 0.0
     for n in range(num):
         exponentials = torch.exp(logits[n] - logits[n].max().detach())
         probability = exponentials / exponentials.sum(0)
@@ -44,9 +44,11 @@ def literal_saliency_loss(logits, saliency, tags, threshold, mix, valid=None):
             else:
                 background = background + probability[k]
         estimate = mix * foreground + (1 - mix) * (1 - background)
+        error, pixels = 0.0, 0
         for i in range(height):
             for j in range(width):
                 if valid[n, 0, i, j]:
-                    total = total + (estimate[i, j] - saliency[n, 0, i, j]) ** 2
+                    error = error + (estimate[i, j] - saliency[n, 0, i, j]) ** 2
                     pixels += 1
-    return total / max(pixels, 1)
+        total = total + error / max(pixels, 1)
+    return total / num

@@ -61,7 +61,7 @@ def run(records, folder, *, fatal='', setting=1, **change):
         'progress': False,
         **change,
     }
-    job = CountJob(folder / 'seeds', folder / 'out', PALETTE, fatal)
+    job = CountJob(folder / 'seeds', folder / 'out', PALETTE, {'weights': None}, fatal)
     return run_folder_job(job, records, settings={'setting': setting}, **given)
 
 
@@ -197,7 +197,7 @@ SCRIPT = """
     if __name__ == '__main__':
         folder = Path(sys.argv[1])
         run_folder_job(
-            SlowJob(folder / 'seeds', folder / 'out', ((0, 0, 0), (128, 0, 0))),
+            SlowJob(folder / 'seeds', folder / 'out', ((0, 0, 0), (128, 0, 0)), {}),
             [PictureRecord(str(number), 'none') for number in range(6)],
             settings={'setting': 1}, details={}, figures=lambda counts: {},
             workers=1, overwrite=False, progress=False,
@@ -224,3 +224,12 @@ def test_ctrl_c_ends_at_once_and_the_next_run_continues(records, tmp_path):
     wait_until(lambda: not group_is_alive(process.pid))
     assert files(tmp_path) == ['0.txt', '1.txt', '2.txt', '3.txt', 'counts.json']
     assert run(records, tmp_path)['written'] == 2
+
+
+def test_seeds_of_several_networks_are_refused(records, tmp_path):
+    scores = np.zeros((1, 2, 4))
+    save_seed(tmp_path / 'seeds/2.npz', scores, [1], num_classes=2, meta={'weights': 'other'})
+    with pytest.raises(
+        ValueError, match=r"2\.npz: field meta\.weights: found 'other', expected None"
+    ):
+        run(records, tmp_path)

@@ -307,6 +307,69 @@ def tool(world, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.parametrize('method', ['none', 'densecrf'])
+def test_masks_with_a_background_that_follows_the_scores(world, tmp_path, method):
+    if method == 'densecrf':
+        pytest.importorskip('pydensecrf')
+    report = make(world, tmp_path, threshold=None, alpha=2.5, method=method, crf='eps')
+    assert (report['threshold'], report['alpha']) == (None, 2.5)
+    for record, mask in zip(world, masks(tmp_path).values()):
+        seed = load_seed(tmp_path / f'seeds/{record.sample_id}.npz')
+        expected = np.zeros(seed.size, np.uint8)
+        if len(seed.classes):
+            background = (1 - seed.scores.max(axis=0, keepdims=True)) ** 2.5
+            scores = np.concatenate([background, seed.scores]).astype(np.float32)
+            labels = np.append(0, seed.classes)
+            if method == 'none':
+                expected = labels[scores.argmax(axis=0)]
+            else:
+                picture = read_picture(record.img_path)
+                refined = crf_from_probabilities(picture, scores, 'eps')
+                expected = labels[refined.argmax(axis=0)]
+        assert np.array_equal(mask, expected)
+    with pytest.raises(FileExistsError, match='alpha'):
+        make(world, tmp_path, threshold=None, alpha=8, method=method, crf='eps')
+    with pytest.raises(FileExistsError, match='threshold'):
+        make(world, tmp_path, method=method, crf='eps')
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [
+        ({}, 'expected one of threshold and alpha'),
+        ({'threshold': 0.3, 'alpha': 8}, 'expected one of threshold and alpha'),
+        ({'threshold': 1.0}, r'expected a background score in \[0, 1\)'),
+        ({'alpha': 0}, 'expected an exponent of more than 0'),
+        ({'alpha': float('nan')}, 'expected an exponent of more than 0'),
+    ],
+)
+def test_background_is_refused(world, tmp_path, given, message):
+    with pytest.raises(ValueError, match=message):
+        make(world, tmp_path, **{'threshold': None, **given})
+
+
+def test_tool_takes_alpha_from_the_config_and_the_command_line(tool):
+    stage = {'seed_dir': 'seeds', 'out_dir': 'made', 'alpha': 8, 'crf': 'none', 'workers': 0}
+    assert '(4 made now): background (1 - max)^8 (given), CRF none' in tool(stage)
+    assert 'alpha: the masks there were made with 8' in tool(stage, '--alpha', 4)
+    assert '(4 made now): threshold 0.6 (given)' in tool(stage, '--threshold', 0.6, '--overwrite')
+    stage = {**stage, 'threshold_from': 'x.json'}
+    assert 'threshold_from and alpha, expected only one of them' in tool(stage)
+
+
+@pytest.mark.parametrize('key', ['weights', 'settings'])
+def test_seeds_of_several_tests_never_become_masks(world, tmp_path, key):
+    for number, record in enumerate(world):
+        path = tmp_path / f'seeds/{record.sample_id}.npz'
+        seed = load_seed(path)
+        meta = {'weights': 'w', 'settings': 's'}
+        if number == 2:
+            meta[key] = 'former'
+        save_seed(path, seed.scores, seed.classes, num_classes=3, meta=meta)
+    with pytest.raises(ValueError, match=f"2.npz: field meta.{key}: found 'former', expected"):
+        make(world, tmp_path)
+
+
 def test_tool_from_the_command_line(tool, world, tmp_path):
     report = {'best_threshold': 0.42, 'split': 'val'}
     (tmp_path / 'metric.json').write_text(json.dumps(report))

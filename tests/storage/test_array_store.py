@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from mmppc.storage import array_store
 from mmppc.storage.array_store import ArrayStore
 
 FORK = multiprocessing.get_context('fork')
@@ -202,3 +203,33 @@ def test_a_file_that_is_cut_off_is_refused_or_missing(tmp_path):
     store.path.write_bytes(data[: len(data) // 2])
     with pytest.raises(ValueError, match=r'a\.sqlite: .*(delete it|cannot be used)'):
         store.read([key(k) for k in range(100)], ['a'])
+
+
+class LockedFirst:
+    """A connection to a file that other processes are about to switch to write-ahead logging too."""
+
+    def __init__(self, failures, message='database is locked'):
+        self.failures, self.message = failures, message
+        self.mode = 'delete'
+
+    def execute(self, command):
+        if '=' in command:
+            if self.failures:
+                self.failures -= 1
+                raise sqlite3.OperationalError(self.message)
+            self.mode = 'wal'
+        return self
+
+    def fetchone(self):
+        return (self.mode,)
+
+
+def test_switching_to_write_ahead_logging_waits_for_others(monkeypatch):
+    connection = LockedFirst(3)
+    array_store._write_ahead(connection)
+    assert connection.mode == 'wal'
+    with pytest.raises(sqlite3.OperationalError, match='disk I/O'):
+        array_store._write_ahead(LockedFirst(1, 'disk I/O error'))
+    monkeypatch.setattr(array_store, 'WAIT_SECONDS', 0.0)
+    with pytest.raises(sqlite3.OperationalError, match='locked'):
+        array_store._write_ahead(LockedFirst(10**6))

@@ -113,6 +113,11 @@ def test_only_tags(run_here, layout, tmp_path):
         classes_file='classes.txt',
     )
     assert len(dataset) == 6
+    # A start with other splits keeps the tags of these.
+    options = ('--splits', 'train2014', '--no-masks')
+    assert run_here(TOOL, layout.parent / 'coco', tmp_path / 'out', *options).returncode == 0
+    rows = (layout / 'tags.csv').read_text().splitlines()
+    assert sorted((tmp_path / 'out/tags.csv').read_text().splitlines()) == sorted(rows)
 
 
 def test_a_missing_file_is_named(run_here, tmp_path):

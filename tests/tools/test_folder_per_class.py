@@ -116,6 +116,17 @@ def test_copies(pictures, tmp_path, run_here):
     assert len(list(folder.rglob('*.png'))) == 35
 
 
+def test_a_copy_follows_its_picture(pictures, tmp_path, run_here):
+    run_here(TOOL, pictures, tmp_path / 'set', '--copy')
+    copy = tmp_path / 'set/JPEGImages/cat/0.png'
+    other = next(path for path in copy.parents[1].rglob('*.png') if path != copy)
+    kept = other.stat().st_mtime_ns
+    Image.new('RGB', (9, 9), (1, 2, 3)).save(pictures / 'cat/0.png')
+    assert run_here(TOOL, pictures, tmp_path / 'set', '--copy').returncode == 0
+    assert copy.read_bytes() == (pictures / 'cat/0.png').read_bytes()
+    assert other.stat().st_mtime_ns == kept
+
+
 def test_started_again_it_says_the_same(pictures, tmp_path, run_here):
     first = run_here(TOOL, pictures, tmp_path / 'set')
     again = run_here(TOOL, pictures, tmp_path / 'set')

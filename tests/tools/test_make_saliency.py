@@ -61,6 +61,14 @@ def test_goes_on_where_it_stopped_and_never_mixes(pictures, tmp_path):
     assert 'holds maps of an unknown method' in foreign.stderr
 
 
+def test_maps_below_the_pictures_are_no_pictures(pictures):
+    first = run('make_saliency.py', pictures, pictures / 'Saliency')
+    again = run('make_saliency.py', pictures, pictures / 'Saliency')
+    assert again.returncode == 0
+    assert '(0 made now)' in again.stdout
+    assert again.stdout.split(' saliency')[0] == first.stdout.split(' saliency')[0]
+
+
 def test_errors(pictures, tmp_path):
     missing = run('make_saliency.py', tmp_path / 'none', tmp_path / 'out')
     assert missing.returncode == 2

@@ -1,12 +1,15 @@
 """tools/train.py and tools/test.py: resuming after a kill, several processes, errors of the user."""
 
 import importlib.util
+import json
 import os
+import shutil
 import sys
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from PIL import Image
 
@@ -99,6 +102,17 @@ def test_predictions_and_drawings_are_written_with_augmentation(config, undistur
         assert mask.max() <= 6
     drawings = list((config.parent / 'shown').glob('vis_data/vis_image/*.png'))
     assert len(drawings) == 4
+    # The config that the test leaves is the one that it read: it tests again, from elsewhere, as itself.
+    left = config.parent / 'left.py'  # beside the hook that it imports
+    shutil.copy(config.parent / 'tta' / config.name, left)
+    assert Config.fromfile(left, import_custom_modules=False).keys() >= {'model', 'tta_model', 'tta_pipeline'}
+    for options in (['--tta'], []):
+        done = run_tool(config, 'test', str(left), weights, '--work-dir', 'again', *options)
+        assert done.returncode == 0, done.stderr
+        (report,) = (config.parent / 'again').glob('*_metric_*.json')
+        conditions = json.loads(report.read_text())['conditions']
+        assert conditions['tta'] == bool(options)
+    assert not list((config.parent / 'again').glob('masks/*'))
 
 
 def fail(capsys, monkeypatch, name, *arguments):

@@ -137,10 +137,12 @@ def _rewrite(path, stream):
             new.writestr(name, stream if name.endswith('data.pkl') else data)
 
 
-def test_latest_is_the_whole_one_with_the_largest_number(tmp_path):
+def test_latest_is_the_whole_one_that_was_written_last(tmp_path):
     assert find_latest_checkpoint(tmp_path) is None
-    for number in (9, 10, 11):
+    # 20000 is of an earlier training in this folder.
+    for age, number in enumerate((11, 10, 9, 20000), start=1):
         torch.save({}, tmp_path / f'iter_{number}.pth')
+        os.utime(tmp_path / f'iter_{number}.pth', (1e9 - age, 1e9 - age))
     torch.save({}, tmp_path / 'best_mIoU_iter_12.pth')
     broken = tmp_path / 'iter_11.pth'
     broken.write_bytes(broken.read_bytes()[:-40])
@@ -216,3 +218,13 @@ def test_another_width_is_not_taken_for_a_number_of_classes():
     state['head.weight'] = torch.ones(3, 8, 1, 1)
     with pytest.raises(CheckpointError, match=r'head\.weight \(3, 8, 1, 1\) != \(3, 4, 1, 1\)'):
         check_checkpoint_fits(Network(), state)
+
+
+@pytest.mark.parametrize(
+    'content', [b'Just a text.\n', b'\x80\x02].', b'\x80\x04\x8c\x02\xff\xfe.', b'']
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, content):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r'a\.pth'):
+        load_checkpoint(path)

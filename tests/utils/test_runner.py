@@ -144,9 +144,30 @@ def test_options_keep_the_spaces_of_a_path():
         'f': 'g',
     }
     assert options('data_root=Bilder für mich') == {'data_root': 'Bilder für mich'}
+    paths = {'data_root': '/data/a,b', 'mask_dir': '007', 'seed_dir': '2020 08'}
+    assert options(*(f'{key}={value}' for key, value in paths.items())) == paths
 
 
 def test_an_option_without_a_value_is_refused(capsys):
     with pytest.raises(SystemExit):
         options('data_root')
     assert "found 'data_root', expected KEY=VALUE" in capsys.readouterr().err
+
+
+def test_crops_that_would_be_padded_are_refused():
+    path = str(ROOT / 'configs/ppc_seam_toy.py')
+    crop = {'train_dataloader.dataset.pipeline.4.crop_size': 64}
+    with pytest.raises(ValueError, match=r'crop_size=64 is smaller than .*size=\(112, 112\)'):
+        runner.check_crops(runner.read_config(path, crop))
+    with pytest.raises(ValueError, match='set both alike'):
+        runner.check_crops(
+            runner.read_config(path, {'train_dataloader.dataset.pipeline.4.crop_size': (112, 64)})
+        )
+    runner.check_crops(runner.read_config(path, {**crop, 'model.data_preprocessor.size': (64, 64)}))
+
+
+@pytest.mark.parametrize(
+    'path', sorted((ROOT / 'configs').glob('*.py')), ids=lambda path: path.stem
+)
+def test_no_config_pads_its_crops(path):
+    runner.check_crops(runner.read_config(str(path)))

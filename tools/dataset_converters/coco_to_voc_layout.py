@@ -6,7 +6,7 @@ SRC holds annotations/instances_<split>.json and the pictures in <split>/ or ima
   SegmentationClass/<split>/*.png  index masks: 0 background, 1 .. C, 255 in crowds
   ImageSets/Segmentation/<split>.txt         every picture
   ImageSets/Segmentation/<split>_tagged.txt  those with an object, for training from tags
-  tags.csv                         every picture of all splits; without an object, no tag
+  tags.csv                         every picture of all splits, also of earlier starts; without an object, no tag
   classes.txt                      background, then the categories by ascending id
 
 Overlaps: crowds lie lowest, then the objects from the largest to the smallest. Started again, it leaves masks that
@@ -14,6 +14,7 @@ were made from the same objects.
 """
 
 import argparse
+import csv
 import os
 import sys
 from collections.abc import Sequence
@@ -88,6 +89,19 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
         file.writelines(f'{line}\n' for line in lines)
 
 
+def tags_of_others(path: Path, splits: Sequence[str]) -> dict[str, list[str]]:
+    """The tags that a former start with other splits has written."""
+    if not path.is_file():
+        return {}
+    with open(path, newline='', encoding='utf-8') as file:
+        rows = list(csv.reader(file))[1:]
+    return {
+        name: [tag for tag in cell.split(';') if tag]
+        for name, cell in rows
+        if name.split('/')[0] not in splits
+    }
+
+
 def write_one(item: tuple[CocoPicture, Path], classes: tuple[str, ...]) -> bool:
     return write_mask(*item, classes)
 
@@ -115,7 +129,7 @@ def main() -> None:
         if not args.no_masks:
             require_pycocotools()
         classes, pictures = read_splits(args.src, args.splits)
-        tags = {}
+        tags = tags_of_others(args.dst / 'tags.csv', args.splits)
         for split, items in pictures.items():
             link_pictures(args.src, args.dst, split)
             names = [f'{split}/{picture.sample_id}' for picture in items]

@@ -14,6 +14,7 @@ names their folder.
 """
 
 import argparse
+import filecmp
 import os
 import shutil
 import sys
@@ -92,13 +93,13 @@ def link_pictures(src: Path, link: Path) -> None:
 
 
 def copy_pictures(src: Path, folder: Path, paths: Sequence[str]) -> None:
-    """Copy the pictures that are missing, each whole or not at all."""
+    """Copy the pictures that are missing or have changed since, each whole or not at all."""
     if folder.is_symlink() or folder.resolve() == src.resolve():
         raise FileExistsError(
             f'{folder}: leads to {folder.resolve()}, expected no link to copy into'
         )
     for path in tqdm(paths, desc='copying', disable=not sys.stderr.isatty()):
-        if not (folder / path).exists():
+        if not (folder / path).exists() or not filecmp.cmp(src / path, folder / path):
             with open(src / path, 'rb') as source, atomic_write(folder / path) as target:
                 shutil.copyfileobj(source, target)
 

@@ -117,7 +117,12 @@ def main() -> None:
                 f'opencv-contrib-python, of the version of the installed opencv-python; or take another --method'
             )
         source, folder = Path(args.src), Path(args.dst)
-        pictures = list_files(source, PICTURE_SUFFIXES)
+        made = folder.resolve()  # maps of an earlier start, if they go below the pictures
+        pictures = {
+            name: paths
+            for name, paths in list_files(source, PICTURE_SUFFIXES).items()
+            if not (source / paths[0]).resolve().is_relative_to(made)
+        }
         doubles = [paths for paths in pictures.values() if len(paths) > 1]
         if doubles:
             raise ValueError(f'{source}: pictures of one name: {doubles[0]}')

@@ -7,6 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def autocasts(device: str) -> bool:
+    """Whether autocast is on for a type of device."""
+    try:
+        return torch.is_autocast_enabled(device)  # type: ignore[call-arg]
+    except TypeError:  # PyTorch before 2.4
+        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
+
+
 class _DepthwiseConv(torch.autograd.Function):
     """Both gradients of a depthwise convolution of stride 1, each written as a depthwise convolution.
 
@@ -54,15 +62,16 @@ class _DepthwiseConv(torch.autograd.Function):
 class FastDepthwiseConv2d(nn.Conv2d):
     """A depthwise ``Conv2d`` with the same results, gradients equal to float rounding, and a backward pass of its own.
 
-    On CPUs, PyTorch's takes 2 to 20 times as long for kernels wider than 3 or dilated ones. Elsewhere, and when nothing
-    has to be differentiated, this is ``Conv2d``.
+    On CPUs, PyTorch's takes 2 to 20 times as long for kernels wider than 3 or dilated ones. Elsewhere, under autocast,
+    and when nothing has to be differentiated, this is ``Conv2d``.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         differentiated = torch.is_grad_enabled() and (
             input.requires_grad or self.weight.requires_grad
         )
-        if differentiated and input.device.type == 'cpu' and input.dtype == self.weight.dtype:
+        alike = input.dtype == self.weight.dtype and not autocasts('cpu')
+        if differentiated and input.device.type == 'cpu' and alike:
             return _DepthwiseConv.apply(input, self.weight, self.bias, self.padding, self.dilation)
         return super().forward(input)
 

@@ -14,7 +14,7 @@ from mmppc.utils.checkpoint import check_pretrained
 from mmppc.utils.model_digest import weights_digest
 
 from ..freezing import freeze_modules, set_norm_mode
-from .depthwise import speed_up_depthwise
+from .depthwise import autocasts, speed_up_depthwise
 from .efficientnet_lite import MISSING_EXTRA
 from .frozen_cache import FrozenCache, LeftOutTap
 
@@ -99,9 +99,9 @@ class FreezableTIMMBackbone(TIMMBackbone):
         if self.frozen_stages < 0:
             return ()
         children = dict(self.timm_model.named_children())
-        stem = [name for name in _STEM if name in children]
+        stem = [name for name in _STEM if name in children]  # bn1 alone is that of other networks
         stages = len(children['blocks']) if 'blocks' in children else 0
-        if not stem or self.frozen_stages > stages:
+        if _STEM[0] not in stem or self.frozen_stages > stages:
             raise ValueError(
                 f'frozen_stages={self.frozen_stages} needs a timm network with a stem {_STEM} and '
                 f'at least that many "blocks"; found {list(children)} with {stages} blocks'
@@ -168,7 +168,7 @@ class FreezableTIMMBackbone(TIMMBackbone):
 
     def _may_use_cache(self, x: Tensor) -> bool:
         """Whether what is stored is what would be computed."""
-        if _autocasts(x.device.type) or (torch.is_grad_enabled() and x.requires_grad):
+        if autocasts(x.device.type) or (torch.is_grad_enabled() and x.requires_grad):
             return False
         modules = [self.timm_model.get_submodule(name) for name in self._frozen]
         return not any(
@@ -209,10 +209,3 @@ class FreezableTIMMBackbone(TIMMBackbone):
         if mode and hasattr(self, '_frozen'):
             self._rest()
         return self
-
-
-def _autocasts(device: str) -> bool:
-    try:
-        return torch.is_autocast_enabled(device)  # type: ignore[call-arg]
-    except TypeError:  # PyTorch before 2.4
-        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()

@@ -22,7 +22,8 @@ class PixelPrototypeContrastLoss(nn.Module):
     part. With a single view only the intra term is left.
 
     Args:
-        preset: ``paper`` follows the paper and has no known defect; ``published`` the published code.
+        preset: ``paper`` follows the paper, and where it is silent avoids what went wrong in its code; ``published``
+            follows that code.
         cam_source: Maps that label the pixels: ``refined`` (of hosts with pixel correlation), ``logits``, ``softmax``
             (of the logits over all channels, as EPS reads its maps), or ``auto`` for the refined ones where there are,
             else ``logits``.
