@@ -14,6 +14,7 @@ model = dict(
     )
 )
 train_dataloader = dict(batch_size=8, dataset=dict(data_root=data_root))
+auto_scale_lr = dict(base_batch_size=8)
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 optim_wrapper = dict(

@@ -15,6 +15,7 @@ train_pipeline = [
     dict(type='PackTaggedInputs'),
 ]
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+auto_scale_lr = dict(base_batch_size=8)
 val_cfg = None
 default_hooks = dict(
     logger=dict(interval=10),

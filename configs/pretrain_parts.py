@@ -4,6 +4,7 @@ _base_ = ['./cam_toy.py']
 data_root = 'data/parts/pretraining'
 max_iters = 700  # 3.5 epochs of 1600 pictures in batches of 8
 train_dataloader = dict(batch_size=8, dataset=dict(data_root=data_root))
+auto_scale_lr = dict(base_batch_size=8)
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = dict(dataset=dict(data_root=data_root))
 param_scheduler = [

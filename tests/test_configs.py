@@ -77,3 +77,23 @@ def test_overriding_a_path_moves_all_that_lies_below() -> None:
         cfg = read_config(str(ROOT / 'configs/ppc_eps_voc.py'), options)
         loader = cfg.train_dataloader.dataset.pipeline[1]
         assert loader == dict(type='LoadSaliency', saliency_dir=expected)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_the_learning_rate_belongs_to_the_batch_of_the_config(path: Path) -> None:
+    """So that --auto-scale-lr changes nothing of a config as it is."""
+    from mmppc.utils.runner import read_config
+
+    cfg = read_config(str(ROOT / path))
+    assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
+
+
+def test_each_affinity_config_of_voc_refines_the_seeds_of_its_method() -> None:
+    from mmppc.utils.runner import read_config
+
+    for name, method in (('psa_voc', 'ppc_seam'), ('psa_voc_seam', 'seam'), ('psa_voc_psa', 'cam')):
+        path = str(ROOT / f'configs/{name}.py')
+        for seeds, options in ((f'work_dirs/{method}_voc/seeds', {}), ('s', {'seed_dir': 's'})):
+            cfg = read_config(path, options)
+            assert cfg.default_hooks.labels.seed_dir == cfg.default_hooks.masks.seed_dir == seeds
+            assert cfg.test_dataloader.dataset.pipeline[1] == dict(type='LoadSeed', seed_dir=seeds)

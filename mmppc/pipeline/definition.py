@@ -140,8 +140,8 @@ def read_pipeline(path: Path, options: Mapping[str, Any] | None = None) -> Pipel
     cfg.merge_from_dict(own)
     content = cfg.to_dict()
     stages: list[Stage] = []
-    for name, settings in content['stages'].items():
-        stages.append(_stage(path, name, settings, of_stage[name], stages))
+    for name in _in_order(path, content['stages'], of_stage):
+        stages.append(_stage(path, name, content['stages'][name], of_stage[name], stages))
     threshold = _threshold(path, content.get('threshold') or {})
     unknown = sorted(set(content.get('data') or {}) - _DATA_KEYS)
     if unknown:
@@ -157,6 +157,30 @@ def read_pipeline(path: Path, options: Mapping[str, Any] | None = None) -> Pipel
     for name in pipeline.threshold_stages:
         pipeline.stage(name)
     return pipeline
+
+
+def _in_order(
+    path: Path, stages: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Names of the stages as they stand in the file, but each after those that it takes something from.
+
+    A file can so give a stage of its base another one to start from.
+    """
+    needs = {}
+    for name, settings in stages.items():
+        texts = [*_texts(settings), *_texts(dict(options[name]))]
+        found = {match[1] for text in texts for match in _REFERENCE.finditer(text)}
+        if isinstance(settings, Mapping):
+            found.add(settings.get('of'))
+        needs[name] = found & set(stages)
+    order: list[str] = []
+    while len(order) < len(needs):
+        free = next((n for n in needs if n not in order and needs[n] <= set(order)), None)
+        if free is None:
+            rest = ', '.join(name for name in needs if name not in order)
+            raise ValueError(f'{path}: stages {rest}: each waits for another one of them')
+        order.append(free)
+    return order
 
 
 def _threshold(path: Path, settings: Any) -> tuple[tuple[str, ...], float]:

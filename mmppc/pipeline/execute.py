@@ -26,11 +26,14 @@ CONFIG = 'config.py'
 LOG = 'stage.log'
 
 
-def chosen_steps(steps: list[Step], first: str | None, last: str | None) -> list[Step]:
+def chosen_steps(
+    steps: list[Step], first: str | None, last: str | None, gpus: int = 1
+) -> list[Step]:
     """The steps from ``first`` to ``last``; what comes before has to be finished.
 
     Raises:
-        ValueError: There is no such stage, the order is wrong, or an earlier stage is not finished.
+        ValueError: There is no such stage, the order is wrong, an earlier stage is not finished, or ``gpus`` processes
+            cannot share the batch of one of them: said now, not days later.
     """
     names = [step.stage.name for step in steps]
     for name in (first, last):
@@ -48,6 +51,9 @@ def chosen_steps(steps: list[Step], first: str | None, last: str | None) -> list
                 f'--from {first}: it takes what {step.stage.name} makes, which is {step.state} ({step.reason}); start '
                 f'from {step.stage.name}'
             )
+    for step in chosen:
+        if step.stage.do == 'train' and step.state != 'finished':
+            batch_share(step.cfg, gpus, step.stage.name)
     return chosen
 
 

@@ -20,7 +20,6 @@ from mmppc.pipeline.manifest import read_manifest
 from mmppc.pipeline.own_data import DataFiles, check_path, find_data
 from mmppc.pipeline.plan import Step, make_plan
 from mmppc.pipeline.progress import StageBars
-from mmppc.pipeline.stage_config import batch_share
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.places import project_folder
 
@@ -105,7 +104,7 @@ def show_plan(options: RunOptions, console: Console | None = None) -> list[Step]
     console = console or Console(soft_wrap=True, highlight=False)
     with tempfile.TemporaryDirectory(prefix='mmppc-') as scratch:
         _, data, steps = prepare(options, Path(scratch).resolve())
-    chosen = _chosen(options, steps)
+    chosen = chosen_steps(steps, options.first, options.last, options.gpus)
     for made in data.made:
         console.print(f'to be made from the folder and its tags: {made}', markup=False)
     console.print(describe_plan(steps, chosen).get_string(), markup=False)
@@ -130,7 +129,7 @@ def run_pipeline(options: RunOptions) -> dict[str, dict[str, Any]]:
     console = Console(soft_wrap=True, highlight=False)
     with folder_lock(options.work_dir / LOCK, str(options.work_dir)) as lock:
         pipeline, data, steps = prepare(options)
-        chosen = _chosen(options, steps)
+        chosen = chosen_steps(steps, options.first, options.last, options.gpus)
         for made in data.made:
             place = options.work_dir / 'data'
             console.print(f'made from the folder and its tags, in {place}: {made}', markup=False)
@@ -157,15 +156,6 @@ def run_pipeline(options: RunOptions) -> dict[str, dict[str, Any]]:
                 )
                 steps = as_finished(steps, step)
     return _manifests(steps)
-
-
-def _chosen(options: RunOptions, steps: list[Step]) -> list[Step]:
-    """The steps that were asked for. What would stop a later one is said now, not days later."""
-    chosen = chosen_steps(steps, options.first, options.last)
-    for step in chosen:
-        if step.stage.do == 'train' and step.state != 'finished':
-            batch_share(step.cfg, options.gpus, step.stage.name)
-    return chosen
 
 
 def _manifests(steps: list[Step]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ def stage_config(
         FileNotFoundError: The config is not there.
         ValueError: A loss has weights for another number of classes.
     """
-    options = dict(stage.options)
+    options = copy.deepcopy(dict(stage.options))  # merging takes `_delete_` out of them
     options.setdefault('data_root', str(data.root))
     cfg = read_config(str(stage.config), options, work_dir='')
     classes = data.classes()

@@ -24,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_toy_set(tmp_path_factory.mktemp('data') / 'toy', num_train=6, num_val=2, size=48)
 
 
-def options_of(work: Path, data: Path, name: str = 'ppc_seam_toy', **more) -> RunOptions:
+def options_of(work: Path, data: Path, name: str = 'cam_toy', **more) -> RunOptions:
     return RunOptions(find_pipeline(name), work, data={'root': data}, **more)
 
 
@@ -32,7 +32,7 @@ def run(options: RunOptions, stages: FakeStages) -> dict[str, dict]:
     """As ``run_pipeline``, with stand-ins for the tools."""
     pipeline, _, steps = prepare(options)
     manifests = {}
-    for step in chosen_steps(steps, options.first, options.last):
+    for step in chosen_steps(steps, options.first, options.last, options.gpus):
         if step.state == 'finished':
             continue
         current = next(item for item in steps if item.stage.name == step.stage.name)
@@ -467,7 +467,7 @@ def test_a_dry_run_writes_nothing(tmp_path, data, capfd):
     own = own_folder(tmp_path / 'own', data, None)
     before = files_below(tmp_path)
     show_plan(drawn)
-    assert capfd.readouterr().out.count('never started') == 6
+    assert capfd.readouterr().out.count('never started') == 7
     mine = options_of(work, own, 'ppc_seam_laptop')
     show_plan(mine)
     text = capfd.readouterr().out
@@ -594,3 +594,38 @@ def test_options_that_go_nowhere_are_refused():
         read_pipeline(find_pipeline('ppc_seam_toy'), {'cma.x': 1})
     with pytest.raises(FileNotFoundError, match='expected a file, or one of cam_toy'):
         find_pipeline('nothing')
+
+
+def test_a_stage_that_a_base_starts_from_runs_before_it(tmp_path):
+    path = tmp_path / 'mine.py'
+    configs = project_folder() / 'configs'
+    lines = [
+        f"_base_ = ['{configs}/pipelines/_base_/seeds_crf_deeplab.py']",
+        "start = dict(_delete_=True, type='Pretrained', checkpoint='{first.checkpoint}')",
+        'stages = dict(',
+        f"    cam=dict(config='{configs}/cam_toy.py', options={{'model.backbone.init_cfg': start}}),",
+        f"    segmentation=dict(config='{configs}/deeplab-largefov_resnet38_toy.py'),",
+        f"    first=dict(do='train', config='{configs}/cam_toy.py'),",
+        ')',
+    ]
+    path.write_text('\n'.join(lines))
+    names = [stage.name for stage in read_pipeline(path).stages]
+    assert names == ['first', 'cam', *NAMES[1:]]
+    path.write_text(
+        '\n'.join(lines).replace("do='train', ", "do='train', options=dict(x='{cam.folder}'), ")
+    )
+    with pytest.raises(ValueError, match=r'stages cam, .*first: each waits for another one'):
+        read_pipeline(path)
+
+
+def test_the_toy_networks_start_from_each_other(tmp_path, data):
+    stages = FakeStages()
+    options = options_of(tmp_path, data, 'ppc_seam_toy')
+    run(options, stages)
+    assert stages.done == ['pretraining', *NAMES]
+    for stage, former in (('cam', 'pretraining'), ('segmentation', 'cam')):
+        start = Config.fromfile(str(tmp_path / stage / 'config.py')).model.backbone.init_cfg
+        assert start.type == 'Pretrained'
+        assert Path(start.checkpoint).parent == tmp_path / former
+    # The tests of a network are made of the same settings as its training, though these replace a whole dict.
+    assert set(states(options).values()) == {'finished'}
