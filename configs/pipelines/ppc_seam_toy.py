@@ -7,10 +7,9 @@ from_pretraining = dict(
 )
 from_cam = dict(_delete_=True, type='Pretrained', checkpoint='{cam.checkpoint}', prefix='backbone.')
 stages = dict(
-    pretraining=dict(do='train', title='pretrain on the tags', config='../cam_toy.py', epochs=12),
+    pretraining=dict(do='train', title='pretrain on the tags', config='../cam_toy.py', epochs=16),
     cam=dict(
         config='../ppc_seam_toy.py',
-        epochs=8,
         options={'model.backbone.init_cfg': from_pretraining},
     ),
     segmentation=dict(

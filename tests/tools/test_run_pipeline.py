@@ -17,14 +17,15 @@ import torch
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ['cam', 'train_seeds', 'val_seeds', 'masks', 'segmentation', 'final']
+TRAININGS = ('pretraining', 'cam', 'segmentation')
+NAMES = ['pretraining', 'cam', 'train_seeds', 'val_seeds', 'masks', 'segmentation', 'final']
 TRAIN, VAL = 16, 6
 KILLS = int(os.environ.get('MMPPC_KILLS', '2'))
 
 
 def command_of(work: Path, *more: str) -> list[str]:
     options = [f'data.toy.num_train={TRAIN}', f'data.toy.num_val={VAL}']
-    options += [f'{name}.default_hooks.checkpoint.interval=2' for name in ('cam', 'segmentation')]
+    options += [f'{name}.default_hooks.checkpoint.interval=2' for name in TRAININGS]
     tool = [sys.executable, str(ROOT / 'tools' / 'run_pipeline.py'), 'ppc_seam_toy']
     return [*tool, '--work-dir', str(work), '--iters', '6', *more, '--cfg-options', *options]
 
@@ -118,7 +119,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_figures(undisturbed, tmp_pat
     )
     assert last.returncode == 0, last.stdout[-2000:] + last.stderr[-4000:]
     assert figures(work) == figures(calm)
-    for stage in ('cam', 'segmentation'):
+    for stage in TRAININGS:
         one, other = weights(calm, stage), weights(work, stage)
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)

@@ -89,7 +89,7 @@ class PrototypeContrastHead(BaseModule):
         with torch.no_grad():
             confidences = F.one_hot(labels.clamp(max=self.num_classes), self.num_classes + 1)
             confidences = confidences[..., :-1].permute(0, 3, 1, 2).to(torch.float32)
-            # Where confidences are equal, topk would take the first pixels of the first picture.
+            # Equal confidences would give the same places of the grid in every batch.
             confidences *= 1 - _TIE_BREAK * torch.rand_like(confidences)
         return pixel_prototype_contrast(
             [embeddings], [confidences], None, preset=self.options, labels=[labels]
