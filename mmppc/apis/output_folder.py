@@ -40,7 +40,9 @@ class Stored:
     seed: Seed | None
 
 
-def picture_stream(inputs: Inputs, frame_step: int, out_dir: str | os.PathLike) -> PictureStream:
+def picture_stream(
+    inputs: Inputs | PictureStream, frame_step: int, out_dir: str | os.PathLike
+) -> PictureStream:
     """The pictures of ``inputs``, without results of earlier calls in ``out_dir``, if that lies among them."""
     if isinstance(inputs, PictureStream):
         return inputs
