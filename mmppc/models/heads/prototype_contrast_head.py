@@ -64,6 +64,8 @@ class PrototypeContrastHead(BaseModule):
         self.num_classes = num_classes
         self.in_index = in_index
         self.ignore_index = ignore_index
+        # The choice is random below: none of equal confidence is left to be spread, which would sort all pixels.
+        options = {'ties': 'first', **options}
         self.options = ContrastOptions.from_preset(preset, topk=topk, **options)
         self.projector = PixelProjector(in_channels, channels, init_cfg)
 
@@ -89,7 +91,7 @@ class PrototypeContrastHead(BaseModule):
         with torch.no_grad():
             confidences = F.one_hot(labels.clamp(max=self.num_classes), self.num_classes + 1)
             confidences = confidences[..., :-1].permute(0, 3, 1, 2).to(torch.float32)
-            # Equal confidences would give the same places of the grid in every batch.
+            # Equal confidences would give the same pixels of the grid in every batch.
             confidences *= 1 - _TIE_BREAK * torch.rand_like(confidences)
         return pixel_prototype_contrast(
             [embeddings], [confidences], None, preset=self.options, labels=[labels]
