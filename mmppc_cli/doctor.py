@@ -123,7 +123,7 @@ def main(args: argparse.Namespace) -> int:
             )  # fmt: skip
             sections.append(finding.Section('Data set', [what]))
         else:
-            from mmppc.utils.runner import user_errors
+            from mmppc.utils.user_errors import user_errors
 
             with user_errors():
                 sections.append(_data_section(args))
@@ -214,8 +214,8 @@ def _layout(args: argparse.Namespace) -> tuple[Layout, Path]:
         return folder_layout(args.data_root, given), work_dir
     from mmengine.config import Config
 
+    from mmppc.utils.config_file import parse_options, read_config
     from mmppc.utils.places import find_pipeline
-    from mmppc.utils.runner import parse_options, read_config
 
     path = Path(args.config) if Path(args.config).is_file() else find_pipeline(args.config)
     options = parse_options(args.cfg_options)

@@ -116,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Predict; exit code 0, or 2 after an error that has a message."""
-    from mmppc.utils.runner import user_errors
+    from mmppc.utils.user_errors import user_errors
 
     with user_errors():
         _predict(args)

@@ -47,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from mmppc.report import write_report
-    from mmppc.utils.runner import user_errors
+    from mmppc.utils.user_errors import user_errors
 
     with user_errors():
         if args.workers is not None and args.workers < 0:

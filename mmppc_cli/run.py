@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the pipeline; exit code 0, or 2 after an error that has a message."""
-    from mmppc.utils.runner import user_errors
+    from mmppc.utils.user_errors import user_errors
 
     with user_errors():
         _run(args)
@@ -108,8 +108,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> None:
     from mmppc.pipeline.run import RunOptions, figures_table, run_pipeline, show_plan
+    from mmppc.utils.config_file import parse_options
     from mmppc.utils.places import find_pipeline
-    from mmppc.utils.runner import parse_options
 
     if args.only is not None and (args.first is not None or args.last is not None):
         raise ValueError('--only together with --from or --until, expected either')

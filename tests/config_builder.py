@@ -17,7 +17,8 @@ import sys
 import traceback
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from mmppc.utils.runner import read_config, use_tta
+from mmppc.utils.config_file import read_config
+from mmppc.utils.runner import use_tta
 
 def build(path):
     cfg = read_config(path)

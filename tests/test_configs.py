@@ -45,7 +45,7 @@ def test_retraining_averages_over_labelled_pixels() -> None:
     import torch.nn.functional as F
     from mmseg.registry import MODELS
 
-    from mmppc.utils.runner import read_config
+    from mmppc.utils.config_file import read_config
 
     torch.manual_seed(0)
     logits, labels = torch.randn(2, 7, 6, 6), torch.randint(7, (2, 6, 6))
@@ -60,7 +60,7 @@ def test_retraining_averages_over_labelled_pixels() -> None:
 
 
 def test_overriding_a_path_moves_all_that_lies_below() -> None:
-    from mmppc.utils.runner import read_config
+    from mmppc.utils.config_file import read_config
 
     path = str(ROOT / 'configs/deeplab-largefov_resnet38_voc.py')
     cfg = read_config(path, dict(data_root='/elsewhere', mask_dir='m'))
@@ -82,14 +82,14 @@ def test_overriding_a_path_moves_all_that_lies_below() -> None:
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_the_learning_rate_belongs_to_the_batch_of_the_config(path: Path) -> None:
     """So that --auto-scale-lr changes nothing of a config as it is."""
-    from mmppc.utils.runner import read_config
+    from mmppc.utils.config_file import read_config
 
     cfg = read_config(str(ROOT / path))
     assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
 
 
 def test_each_affinity_config_of_voc_refines_the_seeds_of_its_method() -> None:
-    from mmppc.utils.runner import read_config
+    from mmppc.utils.config_file import read_config
 
     for name, method in (('psa_voc', 'ppc_seam'), ('psa_voc_seam', 'seam'), ('psa_voc_psa', 'cam')):
         path = str(ROOT / f'configs/{name}.py')

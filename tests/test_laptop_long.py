@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmppc.utils.runner import read_config
+from mmppc.utils.config_file import read_config
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 

@@ -7,7 +7,8 @@ import torch
 
 from mmppc.datasets import draw_toy_set
 from mmppc.storage import load_seed
-from mmppc.utils.runner import build_runner, read_config, use_tta
+from mmppc.utils.config_file import read_config
+from mmppc.utils.runner import build_runner, use_tta
 from tests.config_builder import build_configs
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,9 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmppc.utils.runner import augmentation, read_config, use_tta
+from mmppc.utils.config_file import read_config
+from mmppc.utils.runner import use_tta
+from mmppc.utils.transform_lists import augmentation
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 # Row: config, folder of the masks, head, backbone.

@@ -16,7 +16,7 @@ from mmppc.pipeline.ablation_rows import (
     row_config,
     table_on,
 )
-from mmppc.utils.runner import read_config
+from mmppc.utils.config_file import read_config
 from tests.config_builder import build_configs
 
 SWITCHES = ('cross_prototype', 'cross_cam', 'intra', 'prototype_mining', 'pixel_sampling')

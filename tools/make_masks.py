@@ -18,7 +18,8 @@ import mmppc  # noqa: F401
 from mmppc.functional.refine import METHODS
 from mmppc.refinement.masks import REPORT, make_pseudo_masks
 from mmppc.refinement.records import picture_records
-from mmppc.utils.runner import ConfigOptions, read_config, user_errors
+from mmppc.utils.config_file import ConfigOptions, read_config
+from mmppc.utils.user_errors import user_errors
 
 STAGE_KEYS = (
     'seed_dir',

@@ -8,6 +8,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmppc.utils import runner as run
+from mmppc.utils.evaluators import use_out_dir, use_reports
+from mmppc.utils.transform_lists import augmentation
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,7 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with run.user_errors():
+    with user_errors():
         cfg = run.load_config(args)
         if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
             raise FileNotFoundError(f'checkpoint not found: {args.checkpoint}')
@@ -33,12 +36,12 @@ def main() -> None:
         cfg.resume = False
         if args.tta:
             run.use_tta(cfg)
-        variants = run.augmentation(cfg.test_dataloader.dataset.pipeline)
-        run.use_reports(cfg, dict(checkpoint=args.checkpoint, tta=args.tta, **variants))
+        variants = augmentation(cfg.test_dataloader.dataset.pipeline)
+        use_reports(cfg, dict(checkpoint=args.checkpoint, tta=args.tta, **variants))
         if args.show_dir is not None:
             run.use_show_dir(cfg, args.show_dir)
         if args.out is not None:
-            run.use_out_dir(cfg, args.out)
+            use_out_dir(cfg, args.out)
         run.use_checkpoint_check(cfg, strict=True)
         run.build_runner(cfg, as_read).test()
 

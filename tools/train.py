@@ -8,6 +8,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmppc.utils import runner as run
 from mmppc.utils.checkpoint_space import check_checkpoint_space
+from mmppc.utils.transform_lists import check_crops
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    with run.user_errors():
+    with user_errors():
         cfg = run.load_config(args)
         if args.amp:
             run.use_amp(cfg)
@@ -41,7 +43,7 @@ def main() -> None:
             cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         run.use_resume(cfg, args.resume)
         run.use_checkpoint_check(cfg, strict=cfg.get('resume', False))
-        run.check_crops(cfg)
+        check_crops(cfg)
         runner = run.build_runner(cfg)
         check_checkpoint_space(runner)
         runner.train()

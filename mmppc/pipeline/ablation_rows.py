@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from mmppc.datasets.toy import draw_toy_set
 from mmppc.functional.contrast_options import ContrastOptions
 from mmppc.pipeline.parts_data import prepare_parts
-from mmppc.utils.runner import read_config
+from mmppc.utils.config_file import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 

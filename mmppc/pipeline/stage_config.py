@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmppc.datasets.names import read_lines
 from mmppc.pipeline.definition import Stage
 from mmppc.pipeline.own_data import DataFiles
-from mmppc.utils.runner import metric_takes, read_config
+from mmppc.utils.config_file import read_config
+from mmppc.utils.evaluators import metric_takes
 
 _LOADERS = {'train_dataloader': 'train', 'val_dataloader': 'val', 'test_dataloader': None}
 

@@ -30,7 +30,7 @@ from mmseg.registry import (
     VISUALIZERS,
 )
 
-from mmppc.utils.runner import read_config
+from mmppc.utils.config_file import read_config
 from tests.docs.blocks import ROOT, working_in
 
 REGISTRIES = (

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmppc.doctor import Part, config_layout, folder_layout
-from mmppc.utils.runner import read_config
+from mmppc.utils.config_file import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 

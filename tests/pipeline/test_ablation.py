@@ -95,7 +95,7 @@ def test_a_run_is_trained_tested_and_recorded(tmp_path: Path, data: Path) -> Non
 
 
 def test_the_config_that_is_run_has_seed_data_and_options(tmp_path: Path, data: Path) -> None:
-    from mmppc.utils.runner import read_config
+    from mmppc.utils.config_file import read_config
 
     options = {'model.losses.contrast.topk': 5, 'train_cfg.max_iters': 2}
     run = run_of(tmp_path, data, seed=4, **options)

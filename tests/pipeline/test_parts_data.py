@@ -7,8 +7,8 @@ from mmppc.pipeline import parts_data
 from mmppc.pipeline.parts_data import prepare_parts
 from mmppc.pipeline.stage_process import run_stage
 from mmppc.utils.checkpoint import load_checkpoint
+from mmppc.utils.config_file import read_config
 from mmppc.utils.places import project_folder
-from mmppc.utils.runner import read_config
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mmppc.pipeline.folder_lock import folder_lock, lock_holder
 from mmppc.pipeline.progress import StageBars
 from mmppc.pipeline.stage_process import run_stage
 from mmppc.utils import bound_process
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,8 @@ from PIL import Image
 from mmppc.datasets import TaggedImageDataset, load_tags
 from mmppc.datasets.coco import COCO_CATEGORIES, COCO_CLASSES
 from mmppc.storage.masks import load_mask
-from mmppc.utils.runner import build_runner, read_config
+from mmppc.utils.config_file import read_config
+from mmppc.utils.runner import build_runner
 from tests.datasets.test_coco import rectangle, run_lengths
 
 pytest.importorskip('pycocotools')

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmppc.datasets import draw_toy_set
 from mmppc.datasets.voc import voc_palette
-from mmppc.utils.runner import read_config
+from mmppc.utils.config_file import read_config
 from tests.tools.tiny import ROOT, run_tool
 
 CONFIG = f"""

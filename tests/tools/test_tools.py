@@ -1,7 +1,6 @@
 """tools/train.py and tools/test.py: resuming after a kill, several processes, errors of the user."""
 
 import importlib.util
-import os
 import shutil
 import sys
 
@@ -12,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from PIL import Image
 
-from mmppc.utils import checkpoint, runner
+from mmppc.utils import checkpoint
 from tests.tools.tiny import ROOT, read_losses, run_tool, write_config
 
 KILL = ['--cfg-options', 'default_hooks.kill.type=KillHook', 'default_hooks.kill.at=5']
@@ -204,52 +203,3 @@ def test_data_with_another_number_of_classes_ends_the_run(here, capsys, monkeypa
     message = fail(capsys, monkeypatch, 'train', here, *options)
     assert message.startswith('error: train_dataloader.dataset has 7 classes (background, ')
     assert 'the model has 5: set model.decode_head.num_classes=7' in message
-
-
-def test_without_a_checkpoint_resuming_starts_from_the_beginning(here, capsys, monkeypatch):
-    cfg = runner.Config(dict(work_dir='fresh', load_from='pretrained.pth'))
-    runner.use_resume(cfg, 'auto')
-    assert (
-        'No checkpoint in fresh yet: training starts from the beginning.' in capsys.readouterr().out
-    )
-    assert cfg.to_dict() == dict(work_dir='fresh', load_from='pretrained.pth')
-
-
-def test_resuming_takes_the_seed_that_the_run_had_drawn(tmp_path):
-    torch.save(dict(state_dict={}, meta=dict(seed=17)), tmp_path / 'iter_5.pth')
-    cfg = runner.Config(
-        dict(work_dir=str(tmp_path), randomness=dict(seed=None, deterministic=True))
-    )
-    runner.use_resume(cfg, 'auto')
-    assert cfg.randomness == dict(seed=17, deterministic=True)
-    assert cfg.load_from == str(tmp_path / 'iter_5.pth')
-
-
-def test_the_message_of_a_loading_worker_is_freed_from_its_stack_trace():
-    text = (
-        'Caught ValueError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
-        '  File "worker.py", line 1, in loop\n    raise ValueError(x)\nValueError: a.jpg: truncated\nsecond line\n'
-    )
-    assert runner._message(ValueError(text)) == 'a.jpg: truncated\nsecond line'
-
-
-def test_debugging_keeps_the_stack_trace(monkeypatch):
-    monkeypatch.setenv(runner.DEBUG, '1')
-    with pytest.raises(ValueError, match='as it was'), runner.user_errors():
-        raise ValueError('as it was')
-
-
-def test_distribution_on_cpus_needs_torchrun(monkeypatch):
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setitem(os.environ, 'LOCAL_RANK', '0')
-    with pytest.raises(ValueError, match='torchrun sets; missing: RANK, WORLD_SIZE, MASTER_ADDR'):
-        runner.prepare_launcher(runner.Config(), 'pytorch')
-    with pytest.raises(ValueError, match='slurm needs GPUs'):
-        runner.prepare_launcher(runner.Config(), 'slurm')
-
-
-def test_a_scope_is_found_anywhere_in_a_config():
-    assert runner._names_scope(dict(model=dict(a=[dict(type='mmpretrain.ResNet')])), 'mmpretrain.')
-    assert not runner._names_scope(dict(type='ResNet', a=('mmpretrain.x',)), 'mmpretrain.')

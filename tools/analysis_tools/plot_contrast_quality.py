@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmppc.storage.atomic import atomic_write
 from mmppc.storage.contrast_quality import NAME, read_evaluations
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 from mmppc.visualization.contrast_plot import plot_contrast_quality
 
 

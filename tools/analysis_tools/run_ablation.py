@@ -22,7 +22,8 @@ from mmppc.pipeline.ablation_plot import plot_svg
 from mmppc.pipeline.ablation_rows import DATASETS, TABLES, Table, choose_rows, table_on
 from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.runner import ConfigOptions, user_errors
+from mmppc.utils.config_file import ConfigOptions
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,7 +17,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 BEGIN, END = '<!-- zoo tables -->', '<!-- end -->'
 NO_WEIGHTS = 'none published'

@@ -14,7 +14,7 @@ from mmppc.datasets.names import read_classes
 from mmppc.datasets.published_labels import read_published_labels
 from mmppc.datasets.tags import write_tags_csv
 from mmppc.datasets.voc import VOC_CLASSES
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:

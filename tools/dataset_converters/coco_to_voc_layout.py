@@ -29,7 +29,7 @@ from mmppc.datasets.coco import CocoPicture, read_instances
 from mmppc.datasets.coco_masks import require_pycocotools, write_mask
 from mmppc.datasets.tags import write_tags_csv
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 from mmppc.utils.worker_pool import WorkerPool, default_workers
 
 LISTS = 'ImageSets/Segmentation'

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmppc.datasets.toy import draw_toy_set
 from mmppc.datasets.toy_drawing import STYLES
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -30,7 +30,7 @@ from mmppc.datasets.class_folders import ClassFolders, read_class_folders, strat
 from mmppc.datasets.names import check_classes, examples
 from mmppc.datasets.tags import write_tags_csv
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 LISTS = 'ImageSets/Segmentation'
 BACKGROUND = 'background'

@@ -26,7 +26,7 @@ from mmppc.datasets.names import PICTURE_SUFFIXES, list_files
 from mmppc.functional.classical_saliency import border_contrast, spectral_residual
 from mmppc.storage.atomic import atomic_write
 from mmppc.storage.pictures import read_picture
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 REPORT = 'saliency.json'
 

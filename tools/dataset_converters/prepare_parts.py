@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmppc.pipeline.parts_data import prepare_parts
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:

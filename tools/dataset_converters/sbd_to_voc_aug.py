@@ -23,7 +23,7 @@ from tqdm import tqdm
 from mmppc.datasets.names import examples, read_lines
 from mmppc.datasets.sbd import ANNOTATIONS, TRAIN_AUG_PICTURES, train_aug_names, write_aug_mask
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 from mmppc.utils.worker_pool import WorkerPool, default_workers
 
 LISTS = 'ImageSets/Segmentation'

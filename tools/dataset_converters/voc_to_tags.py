@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mmppc.datasets.names import read_classes
 from mmppc.datasets.tags import load_tags, write_tags_csv
 from mmppc.datasets.voc import VOC_CLASSES
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from mmppc.datasets.names import PICTURE_SUFFIXES, list_files
 from mmppc.utils.published_cams import convert_published_cams
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -28,7 +28,7 @@ import torch
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.published import convert_published
 from mmppc.utils.published_names import NETWORKS
-from mmppc.utils.runner import user_errors
+from mmppc.utils.user_errors import user_errors
 
 
 def _pair(item: str) -> tuple[str, str]:
