@@ -48,7 +48,8 @@ class SeedMetric(BaseMetric):
         split: Name of the split the pictures come from; every figure is reported with it, since the
             best threshold is chosen on the truth of these pictures.
         threshold: Also report the mIoU at this one of ``thresholds``; None not to.
-        thresholds: (T,) increasing in [0, 1); by default 0.00, 0.01, ..., 0.59.
+        thresholds: (T,) increasing in [0, 1); by default 0.00, 0.01, ..., 0.59. A best one that is the last of
+            them is warned of.
         ignore_index: Truth of pixels that do not count.
         absent: A class that neither truth nor prediction holds is ``'nan'``: left out of the mean,
             as in mmseg's ``IoUMetric``; or ``'zero'``: counted as 0, as published.
@@ -167,6 +168,14 @@ class SeedMetric(BaseMetric):
             }
         report.update(counts)
         self._log_table(report)
+        if 0 < best == len(self.thresholds) - 1:
+            print_log(
+                f'SeedMetric: the best threshold of {self.split!r}, {self.thresholds[best]:g}, is the last of the '
+                'sweep, and seeds may be better beyond it: give `thresholds` a longer list, such as '
+                '[step / 100 for step in range(100)]',
+                logger='current',
+                level=logging.WARNING,
+            )
         if self.out_dir is not None:
             self._write(report, iou, rates)
         return self._flatten(report)

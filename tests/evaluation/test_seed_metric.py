@@ -2,11 +2,13 @@
 
 import csv
 import json
+import logging
 
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
@@ -192,6 +194,30 @@ def test_pictures_without_truth_are_counted_not_scored():
     assert evaluate([without]) == {
         'seed/split': 'train', 'seed/pictures': 0, 'seed/skipped': 1
     }  # fmt: skip
+
+
+def test_a_sweep_that_ends_at_its_best_is_warned_of():
+    samples = [picture(str(k), *item) for k, item in enumerate(random_pictures())]
+    best = THRESHOLDS.tolist().index(evaluate(samples)['seed/threshold'])
+    said = []
+
+    class Listen(logging.Handler):
+        def emit(self, record):
+            if record.levelno >= logging.WARNING:
+                said.append(record.getMessage())
+
+    logger = MMLogger.get_current_instance()
+    listen = Listen()
+    logger.addHandler(listen)
+    try:
+        evaluate(samples, threshold=None, thresholds=THRESHOLDS[: best + 2])
+        evaluate(samples, threshold=None, thresholds=THRESHOLDS[best : best + 1])
+        assert said == []
+        evaluate(samples, threshold=None, thresholds=THRESHOLDS[: best + 1])
+    finally:
+        logger.removeHandler(listen)
+    assert len(said) == 1
+    assert f"threshold of 'train', {THRESHOLDS[best]:g}, is the last of the sweep" in said[0]
 
 
 def test_a_picture_counts_once():
