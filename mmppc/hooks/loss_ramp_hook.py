@@ -60,7 +60,7 @@ class LossRampHook(Hook):
         self.end = end
 
     def before_train(self, runner: Runner) -> None:
-        """Look whether the loss is there."""
+        """Look whether the loss is there, and set its first factor for those who look before the first iteration."""
         network = unwrap_model(runner.model)
         if not isinstance(network, CAMSegmentor):
             raise ValueError(
@@ -73,9 +73,13 @@ class LossRampHook(Hook):
         others = [h for h in runner.hooks if isinstance(h, LossRampHook) and h.loss == self.loss]
         if len(others) > 1:
             raise ValueError(f'LossRampHook: {len(others)} hooks ramp {self.loss!r}, expected one')
+        self._set_factor(runner, network)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the factor of this iteration."""
         network = unwrap_model(runner.model)
         assert isinstance(network, CAMSegmentor)
+        self._set_factor(runner, network)
+
+    def _set_factor(self, runner: Runner, network: CAMSegmentor) -> None:
         network.loss_scales[self.loss] = ramp(runner.iter, runner.max_iters, self.begin, self.end)

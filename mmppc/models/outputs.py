@@ -21,7 +21,7 @@ class ViewOutput:
             maps' own resolution scaled like the input; None on the first view.
         saliency: Saliency maps of the pictures in this view's frame, (N, 1, H, W) in [0, 1], or None.
         valid: Where the warped first view covers this view's frame, (N, 1, H, W) bool; None for everywhere. What lies
-            outside enters no loss.
+            outside enters no loss itself; pixel correlation averages over it all the same, as over padding.
     """
 
     logits: Tensor

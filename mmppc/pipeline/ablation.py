@@ -1,5 +1,6 @@
 """Runs of ablations: trained and tested; resumed when interrupted, done again when changed."""
 
+import functools
 import json
 import shutil
 import sys
@@ -11,13 +12,25 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmppc.datasets.names import read_lines, sample_id
 from mmppc.pipeline.ablation_points import has_rates
 from mmppc.pipeline.ablation_rows import ROOT, Row, row_config, row_settings
-from mmppc.pipeline.digests import changes, digest, files_digest, plain, summary
+from mmppc.pipeline.digests import (
+    changes,
+    digest,
+    files_digest,
+    plain,
+    sizes_digest,
+    summary,
+    times_digest,
+)
 from mmppc.pipeline.folder_lock import folder_lock
 from mmppc.pipeline.manifest import versions
+from mmppc.pipeline.relevant_settings import relevant_settings
+from mmppc.pipeline.stage_config import initial_weights
 from mmppc.pipeline.stage_process import Stage
 from mmppc.storage.atomic import atomic_write
+from mmppc.utils.checkpoint import find_latest_checkpoint
 
 SPLITS = ('train', 'val')
 LISTS = {split: f'ImageSets/Segmentation/{split}.txt' for split in SPLITS}
@@ -26,7 +39,7 @@ SINGLE_SCALE = 'single_scale'
 
 
 def data_digest(cfg: Config) -> str:
-    """Digest of what the runs use of the data folder: lists, tags, and the initial weights where they are in it too.
+    """Digest of what the runs use of the data: lists, tags, the file of classes, and the initial weights.
 
     Files that are not there are left out.
 
@@ -34,14 +47,47 @@ def data_digest(cfg: Config) -> str:
         FileNotFoundError: The data folder is missing.
     """
     dataset = cfg.train_dataloader.dataset
-    root = Path(dataset.data_root)
+    root = _data_root(cfg)
+    names = [dataset.ann_file, *LISTS.values(), dataset.tag_file]
+    further = {}
+    for path in initial_weights(cfg):
+        if path.is_relative_to(root):
+            names.append(str(path.relative_to(root)))
+        else:
+            status = path.stat()
+            further[path.name] = _digest_of(path, f'{status.st_size} {status.st_mtime_ns}')
+    tags = root / dataset.tag_file
+    if tags.is_dir():
+        further['tags'] = _digest_of(tags, times_digest(tags))
+    if dataset.get('classes_file'):
+        names.append(dataset.classes_file)
+    found = files_digest((name, root / name) for name in names if (root / name).is_file())
+    return digest([found, further]) if further else found
+
+
+def _data_root(cfg: Config) -> Path:
+    root = Path(cfg.train_dataloader.dataset.data_root)
     if not root.is_dir():
         raise FileNotFoundError(f'data_root not found: {root}')
-    names = [dataset.ann_file, *LISTS.values(), dataset.tag_file]
-    weights = (cfg.model.backbone.get('init_cfg') or {}).get('checkpoint')
-    if weights and Path(weights).is_relative_to(root):
-        names.append(str(Path(weights).relative_to(root)))
-    return files_digest((name, root / name) for name in names if (root / name).is_file())
+    return root
+
+
+@functools.lru_cache
+def _digest_of(path: Path, times: str) -> str:
+    """Digest of the contents of a file or of all files of a folder; ``times`` tells when it is to be made anew."""
+    if path.is_file():
+        return files_digest([('', path)])
+    files = sorted(file for file in path.rglob('*') if file.is_file())
+    return files_digest((file.relative_to(path).as_posix(), file) for file in files)
+
+
+def masks_digest(cfg: Config) -> str:
+    """Digest of the names and sizes of the true masks that the tests are scored with."""
+    root = _data_root(cfg)
+    folder = root / cfg.test_dataloader.dataset.data_prefix.seg_map_path
+    lists = [root / name for name in LISTS.values() if (root / name).is_file()]
+    ids = dict.fromkeys(sample_id(line) for path in lists for line in read_lines(path))
+    return sizes_digest(folder, [f'{name}.png' for name in ids])
 
 
 @dataclass(frozen=True)
@@ -67,8 +113,8 @@ class Run:
 
     @property
     def digest(self) -> str:
-        """Digest of the settings, the same for all seeds of a row."""
-        return digest(self.settings)
+        """Digest of the settings that its results depend on, the same for all seeds of a row."""
+        return digest([_training(self.settings), _testing(self.settings)])
 
     @property
     def work(self) -> Path:
@@ -134,11 +180,16 @@ def plan(run: Run) -> tuple[str, str]:
     stale = _stale_tests(run, former)
     result = _read(run.folder / 'result.json')
     try:
-        data = data_digest(run.cfg)
+        data, masks = data_digest(run.cfg), masks_digest(run.cfg)
     except FileNotFoundError as error:
         return ('finished', 'done') if result and not stale else ('resume', str(error))
     if former['data'] != data:
-        return 'again', f'the lists or tags changed: digest {former["data"]}, now {data}'
+        return (
+            'again',
+            f'lists, tags, classes or initial weights changed: digest {former["data"]}, now {data}',
+        )
+    if not stale and _begun(former) and former.get('masks', masks) != masks:
+        stale = 'the true masks changed'
     if stale:
         if not _checkpoint(run).is_file():
             return 'again', f'{stale}, and the checkpoint was not kept'
@@ -149,19 +200,31 @@ def plan(run: Run) -> tuple[str, str]:
 
 
 def _training(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without those of the tests alone."""
-    return {key: value for key, value in settings.items() if key != SINGLE_SCALE}
+    """What the training depends on."""
+    return relevant_settings(settings, 'train')
+
+
+def _testing(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the tests depend on, beside the network."""
+    single = bool(settings.get(SINGLE_SCALE))
+    return {**relevant_settings(settings, 'test', tta=not single), SINGLE_SCALE: single}
+
+
+def _begun(former: Mapping[str, Any]) -> list[str]:
+    """Splits whose test was begun."""
+    return [split for split in SPLITS if f'{split} seeds' in former['begun']]
 
 
 def _stale_tests(run: Run, former: Mapping[str, Any]) -> str:
     """Why tests that were begun or done do not hold; empty if they do."""
-    begun = [split for split in SPLITS if f'{split} seeds' in former['begun']]
-    before, now = (
-        bool(settings.get(SINGLE_SCALE)) for settings in (former['settings'], run.settings)
-    )
-    if begun and before != now:
+    begun = _begun(former)
+    before, now = _testing(former['settings']), _testing(run.settings)
+    if begun and before[SINGLE_SCALE] != now[SINGLE_SCALE]:
         words = {True: 'at a single scale', False: 'with augmentation'}
-        return f'the tests were {words[before]}, are {words[now]}'
+        return f'the tests were {words[before[SINGLE_SCALE]]}, are {words[now[SINGLE_SCALE]]}'
+    changed = changes(before, now)
+    if begun and changed:
+        return f'the tests changed: {summary(changed)}'
     for split in begun:
         if f'{split} seeds' in former['seconds'] and not has_rates(report_path(run, split)):
             return f'no rates in the report of the test on {split}'
@@ -210,12 +273,18 @@ def _execute(
     if action == 'finished':
         return
     state: dict[str, Any] = dict(
-        settings=run.settings, data=data_digest(run.cfg), begun=[], seconds={}
+        settings=run.settings,
+        data=data_digest(run.cfg),
+        masks=masks_digest(run.cfg),
+        versions=_versions(),
+        begun=[],
+        seconds={},
     )
-    if action == 'again':
-        shutil.rmtree(run.folder)
-    elif action in ('resume', 'test'):
-        state = {**(_read(run.folder / 'run.json') or state), 'settings': run.settings}
+    if action in ('new', 'again'):
+        _clear(run.folder)
+    else:
+        former = _read(run.folder / 'run.json') or {}
+        state = {**state, **former, 'settings': run.settings, 'masks': state['masks']}
     if action == 'test':
         _forget_tests(run, state)
     with atomic_write(run.folder / 'config.py', 'w') as file:
@@ -230,14 +299,11 @@ def _execute(
     _do(run, 'val seeds', _test_command(run, checkpoint, 'val', threshold), stage, state, lock)
     read_report(run, 'val')
     seconds = list(state['seconds'].values())
+    at_start, at_end = state['versions'], _versions()
     result = {
         'seconds': None if None in seconds else round(sum(seconds), 1),
         'data_digest': state['data'],
-        'versions': ', '.join(
-            f'{name} {version}'
-            for name, version in versions().items()
-            if name not in ('python', 'numpy')
-        ),
+        'versions': at_end if at_end == at_start else f'{at_start}; at the end {at_end}',
     }
     _write(run.folder / 'result.json', result)
     for path in run.work.glob('*.pth'):
@@ -245,6 +311,21 @@ def _execute(
             path.unlink()
     if not keep_seeds:
         shutil.rmtree(run.work / 'seeds', ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Nothing of a former run may stay, not even when this is killed: what is left in part would be gone on with."""
+    aside = folder.with_name(f'{folder.name}.former')
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+        shutil.rmtree(aside)
+
+
+def _versions() -> str:
+    """Versions of what the figures depend on, as text."""
+    known = versions().items()
+    return ', '.join(f'{name} {value}' for name, value in known if name not in ('python', 'numpy'))
 
 
 def _forget_tests(run: Run, state: dict[str, Any]) -> None:
@@ -308,10 +389,7 @@ def _test_command(run: Run, checkpoint: Path, split: str, threshold: float | Non
 
 def _checkpoint(run: Run) -> Path:
     """The training's last checkpoint, which may not be there."""
-    named = run.work / 'last_checkpoint'
-    if not named.is_file():
-        return run.work / 'iter_*.pth'
-    return run.work / Path(named.read_text(encoding='utf-8').strip()).name
+    return find_latest_checkpoint(run.work) or run.work / 'iter_*.pth'
 
 
 def read_report(run: Run, split: str) -> dict[str, Any]:

@@ -23,12 +23,12 @@ MEASURED = tuple(
     f'{split}_{rate}{kind}' for kind in ('', FIXED) for split in SPLITS for rate in RATES
 )
 FIELDS = (
-    'dataset', 'config', 'seed', 'threshold', 'fixed_threshold', *MEASURED,
+    'dataset', 'config', 'seed', 'threshold', 'sweep_end', 'fixed_threshold', *MEASURED,
     'train_pictures', 'val_pictures', 'seconds', 'conditions',
     'config_digest', 'data_digest', 'versions',
 )  # fmt: skip
-"""Of a run: ``<split>_<rate>`` are in percent at ``threshold``, the best one of train, and with ``_fixed`` at
-``fixed_threshold``; ``seconds`` are of training and tests, None if one was interrupted."""
+"""Of a run: ``<split>_<rate>`` are in percent at ``threshold``, the best one of train of those up to ``sweep_end``, and
+with ``_fixed`` at ``fixed_threshold``; ``seconds`` are of training and tests, None if one was interrupted."""
 
 CLASS_FIELDS = (
     'config', 'seed', 'split', 'kind', 'threshold', 'class', 'iou', 'recall', 'false_positives',
@@ -37,7 +37,16 @@ CLASS_FIELDS = (
 :class:`~mmppc.pipeline.ablation_points.ClassPoint`."""
 
 _WHOLE = ('seed', 'train_pictures', 'val_pictures')
-_REAL = ('threshold', 'fixed_threshold', *MEASURED, 'seconds', 'iou', 'recall', 'false_positives')
+_REAL = (
+    'threshold',
+    'sweep_end',
+    'fixed_threshold',
+    *MEASURED,
+    'seconds',
+    'iou',
+    'recall',
+    'false_positives',
+)
 
 
 def check_fixed_threshold(run: Run, fixed_threshold: float) -> None:
@@ -46,12 +55,18 @@ def check_fixed_threshold(run: Run, fixed_threshold: float) -> None:
     Raises:
         ValueError: It is not one of the metric's thresholds.
     """
-    thresholds = run.cfg.test_evaluator[0].get('thresholds') or THRESHOLDS
+    thresholds = _thresholds(run)
     if not np.isclose(thresholds, fixed_threshold).any():
         raise ValueError(
             f'fixed threshold {fixed_threshold:g}: expected one of the thresholds of the tests, '
             f'{thresholds[0]:g} to {thresholds[-1]:g} in {len(thresholds)} steps'
         )
+
+
+def _thresholds(run: Run) -> Sequence[float]:
+    """What the tests of a run try."""
+    given = run.cfg.test_evaluator[0].get('thresholds')
+    return THRESHOLDS.tolist() if given is None else list(given)
 
 
 def record_run(run: Run, fixed_threshold: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -72,6 +87,7 @@ def record_run(run: Run, fixed_threshold: float) -> tuple[dict[str, Any], list[d
         'dataset': run.dataset,
         **run_is,
         'threshold': thresholds['best'],
+        'sweep_end': _thresholds(run)[-1],
         'fixed_threshold': fixed_threshold,
         **{f'{split}_pictures': report['pictures'] for split, report in reports.items()},
         'conditions': variants(reports['train']),
@@ -129,10 +145,30 @@ def write_records(path: Path, records: Iterable[Record], fields: Sequence[str] =
             writer.writerow(['' if record[name] is None else record[name] for name in fields])
 
 
-def holds(record: Record, digests: Mapping[str, str], fixed_threshold: float) -> bool:
-    """Whether a record of an earlier run is of the config as it is now, and at the same fixed threshold."""
-    digest = digests.get(record['config'])
-    return digest == record['config_digest'] and record['fixed_threshold'] == fixed_threshold
+def holds(
+    record: Record,
+    digests: Mapping[str, str],
+    fixed_threshold: float,
+    data_digests: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether a record of an earlier run is of config and data as they are now, and at the same fixed threshold.
+
+    Args:
+        record: Of a run.
+        digests: Config -> digest of its settings.
+        fixed_threshold: The one asked for.
+        data_digests: Config -> digest of its data; None where the data are not there to be compared with.
+    """
+    config = record['config']
+    if data_digests is not None and record['data_digest'] != data_digests.get(config):
+        return False
+    same_config = record['config_digest'] == digests.get(config)
+    return same_config and record['fixed_threshold'] == fixed_threshold
+
+
+def ends_sweep(record: Record) -> bool:
+    """Whether the best threshold is the last that was tried, so that a better one may lie beyond."""
+    return record['sweep_end'] is not None and record['threshold'] >= record['sweep_end']
 
 
 def merge_records(

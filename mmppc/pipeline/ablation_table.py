@@ -4,7 +4,14 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from mmppc.pipeline.ablation_records import FIXED, MEASURED, RATES, SPLITS, Record
+from mmppc.pipeline.ablation_records import (
+    FIXED,
+    MEASURED,
+    RATES,
+    SPLITS,
+    Record,
+    ends_sweep,
+)
 from mmppc.pipeline.ablation_rows import Row, Table
 from mmppc.pipeline.ablation_statistics import LEVEL, Estimate, estimate, paired_difference
 
@@ -57,7 +64,10 @@ def estimate_text(found: Estimate | None, decimals: int = 1, *, sign: bool = Fal
 
 
 def miou_table(table: Table, records: Sequence[Record]) -> str:
-    """Markdown: the mIoU of each row at train's best threshold, and its differences."""
+    """Markdown: the mIoU of each row at train's best threshold, and its differences.
+
+    A threshold at the end of a run's sweep is marked: the seeds may be better beyond it.
+    """
     titles = {row.key: row.title for row in table.rows}
     comparisons = {'reference': titles[table.reference]}
     if table.steps:
@@ -68,7 +78,10 @@ def miou_table(table: Table, records: Sequence[Record]) -> str:
     lines = []
     for row in table.rows:
         others = compared_rows(table, row)
-        cells = [row.title, str(_seeds(records, row)), _cell(records, row, 'threshold')]
+        threshold = _cell(records, row, 'threshold')
+        if any(ends_sweep(record) for record in records if record['config'] == row.config):
+            threshold += ' (end of the sweep)'
+        cells = [row.title, str(_seeds(records, row)), threshold]
         for quantity in ('train_miou', 'val_miou'):
             cells.append(_cell(records, row, quantity))
             for name in comparisons:

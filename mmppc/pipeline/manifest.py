@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import platform
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmppc.pipeline.digests import files_digest
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.checkpoint import find_latest_checkpoint
 
@@ -47,10 +49,17 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes the figures."""
+    """Versions of what computes the figures; ``code`` is a digest of this package's own."""
     names = ('mmppc', 'torch', 'mmengine', 'mmcv', 'mmseg', 'numpy')
     found = {name: str(importlib.import_module(name).__version__) for name in names}
-    return {'python': platform.python_version(), **found}
+    return {'python': platform.python_version(), **found, 'code': _code_digest()}
+
+
+@functools.cache
+def _code_digest() -> str:
+    package = Path(__file__).resolve().parents[1]
+    paths = sorted(package.rglob('*.py'))
+    return files_digest((path.relative_to(package).as_posix(), path) for path in paths)
 
 
 def stage_outputs(folder: Path) -> dict[str, str]:

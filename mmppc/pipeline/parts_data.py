@@ -10,7 +10,7 @@ import torch
 from mmppc.datasets.toy import draw_toy_set
 from mmppc.pipeline.stage_process import run_stage
 from mmppc.storage.atomic import atomic_write
-from mmppc.utils.checkpoint import load_checkpoint
+from mmppc.utils.checkpoint import find_latest_checkpoint, load_checkpoint
 from mmppc.utils.places import project_folder
 
 _PREFIX = 'backbone.'
@@ -43,7 +43,9 @@ def prepare_parts(root: str | os.PathLike) -> Path:
     command += [str(project / 'configs' / 'pretrain_parts.py'), '--work-dir', str(work)]
     command += ['--no-validate', '--resume', '--cfg-options', f'data_root={pictures}']
     run_stage('pretraining of the parts set', command, work / 'stage.log')
-    checkpoint = work / Path((work / 'last_checkpoint').read_text(encoding='utf-8').strip()).name
+    checkpoint = find_latest_checkpoint(work)
+    if checkpoint is None:
+        raise FileNotFoundError(f'the pretraining left no checkpoint in {work}')
     weights = load_checkpoint(checkpoint)['state_dict']
     kept = {name: value for name, value in weights.items() if name.startswith(_PREFIX)}
     with atomic_write(backbone, 'wb') as file:

@@ -23,12 +23,12 @@ from mmppc.pipeline.digests import (
 )
 from mmppc.pipeline.manifest import count_files, read_manifest, stage_outputs
 from mmppc.pipeline.own_data import DataFiles
+from mmppc.pipeline.relevant_settings import relevant_settings
 from mmppc.pipeline.stage_config import (
     initial_weights,
     placeless,
     split_of,
     stage_config,
-    what_matters,
 )
 
 _NEEDED = {'train': ('checkpoint',), 'test': (), 'masks': ('masks',)}
@@ -110,8 +110,10 @@ def make_plan(
                 f'allow: they have the splits {", ".join(data.lists)}{"" if data.masks else " and no masks"}'
             )
         places = _places(data, work_dir)
+        tta = stage.tta and stage.do == 'test'
+        relevant = relevant_settings(cfg.to_dict(), stage.do, tta=tta, true_masks=data.masks)
         settings = {
-            'config': placeless(plain(what_matters(stage, cfg, data.masks)), places),
+            'config': placeless(plain(relevant), places),
             'do': stage.do,
             'split': split,
             'tta': stage.tta,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -71,7 +71,13 @@ class StageBars:
         self.console.print(text, markup=False)
 
     def run(
-        self, title: str, command: Sequence[str], log_file: Path, *, pass_fds: Sequence[int] = ()
+        self,
+        title: str,
+        command: Sequence[str],
+        log_file: Path,
+        *,
+        pass_fds: Sequence[int] = (),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """Run a command as :func:`~mmppc.pipeline.stage_process.run_stage` does, and show how far it is."""
         place = '' if self._stages is None else f'{self._finished + 1}/{self._stages} '
@@ -89,7 +95,9 @@ class StageBars:
             told = part
 
         try:
-            run_stage(title, command, log_file, on_step=step, pass_fds=pass_fds)
+            run_stage(
+                title, command, log_file, on_step=step, pass_fds=pass_fds, variables=variables
+            )
         finally:
             self._progress.remove_task(task)
         self._finished += 1

@@ -139,53 +139,6 @@ def _use_iterations(cfg: Config, iters: int) -> None:
             hook['interval'] = max(1, min(hook['interval'], iters))
 
 
-_MATTERS = {
-    'train': (
-        'model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg', 'randomness', 'auto_scale_lr',
-    ),
-    'test': ('model', 'test_dataloader', 'test_evaluator', 'test_cfg'),
-    'masks': ('test_dataloader', 'mask_stage'),
-}  # fmt: skip
-_COMMON = ('default_hooks', 'custom_hooks', 'load_from', 'runner_type', 'find_unused_parameters')
-_ASIDE = ('timer', 'logger', 'checkpoint', 'visualization')
-"""Hooks which change nothing of the result."""
-
-
-def what_matters(stage: Stage, cfg: Config, true_masks: Path | None) -> dict[str, Any]:
-    """The part of a stage's config that its result depends on.
-
-    A training does not depend on how its network is tested, nor a test on how it was trained (that goes by the
-    training's own id), and neither on logging, checkpoints or loading processes.
-    """
-    content = cfg.to_dict()
-    keys = list(_MATTERS[stage.do])
-    if stage.do != 'masks':
-        keys += _COMMON
-    if stage.do == 'test' and stage.tta:
-        keys += ('tta_model', 'tta_pipeline')
-    kept = {key: content[key] for key in keys if content.get(key) is not None}
-    for name in ('train_dataloader', 'test_dataloader'):
-        if name in kept:
-            loading = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
-            kept[name] = {key: value for key, value in kept[name].items() if key not in loading}
-    if 'default_hooks' in kept:
-        hooks = kept['default_hooks'].items()
-        kept['default_hooks'] = {key: value for key, value in hooks if key not in _ASIDE}
-    if 'mask_stage' in kept:
-        kept['mask_stage'] = {
-            key: value
-            for key, value in kept['mask_stage'].items()
-            if key not in ('workers', 'device')
-        }
-    if stage.do == 'train':
-        prefix = kept['train_dataloader'].get('dataset', {}).get('data_prefix', {})
-        if true_masks is not None and prefix.get('seg_map_path') == str(true_masks):
-            del prefix['seg_map_path']  # to measure with; nothing is trained on it
-    if 'train_cfg' in kept:
-        kept['train_cfg'].pop('val_interval', None)
-    return kept
-
-
 def initial_weights(cfg: Config) -> list[Path]:
     """Files that a training starts from: ``init_cfg`` anywhere in the model, and ``load_from``."""
     names = [*_pretrained(cfg.get('model') or {}), cfg.get('load_from')]

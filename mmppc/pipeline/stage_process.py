@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,7 @@ def run_stage(
     *,
     on_step: Callable[[int, int], None] = lambda done, total: None,
     pass_fds: Sequence[int] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> None:
     """Run a command, which ends with this process; everything it prints goes to the end of a file.
 
@@ -44,12 +45,13 @@ def run_stage(
         log_file: Where the output goes; its folder is created.
         on_step: Called with the steps done and their number, as the log tells them.
         pass_fds: Descriptors of open files that the command keeps open, a lock for instance.
+        variables: Of its environment, beside those of this process.
 
     Raises:
         ChildProcessError: The command failed; the message has its last lines and the log's place.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, 'PYTHONUNBUFFERED': '1'}
+    environment = {**os.environ, 'PYTHONUNBUFFERED': '1', **(variables or {})}
     tail: deque[str] = deque(maxlen=15)
     bound = [sys.executable, str(_BOUND), str(os.getpid()), *command]
     with (

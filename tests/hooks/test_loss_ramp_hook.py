@@ -34,6 +34,10 @@ class Record(Hook):
     def __init__(self) -> None:
         self.losses: dict[int, dict[str, float]] = {}
         self.scales: dict[int, float] = {}
+        self.first: float | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        self.first = runner.model.loss_scales['contrast']
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -69,6 +73,7 @@ def test_the_same_factors_after_an_interruption(toy: Path, tmp_path: Path) -> No
         config(toy, tmp_path, 4, [hook(0.25, 1.0)], default_hooks=checkpoints, resume=False)
     )
     assert [whole.scales[k] for k in range(4)] == pytest.approx([0, 0, 1 / 3, 2 / 3])
+    assert whole.first == 0  # for hooks that look before the first iteration
     for k, losses in whole.losses.items():
         for name in ('loss_cross_prototype', 'loss_cross_cam', 'loss_intra'):
             assert (losses[name] > 0) == (k > 1), (k, name)
@@ -78,6 +83,7 @@ def test_the_same_factors_after_an_interruption(toy: Path, tmp_path: Path) -> No
                load_from=str(tmp_path / 'iter_2.pth'))
     )  # fmt: skip
     assert rest.scales == {k: whole.scales[k] for k in (2, 3)}
+    assert rest.first == whole.scales[2]
 
 
 def test_from_the_start_it_is_no_hook_and_never_it_is_no_contrast(

@@ -1,15 +1,17 @@
 """Runs of ablations: what is done, resumed, done again or left, and what is recorded of it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmppc.datasets.toy import draw_toy_set
-from mmppc.pipeline.ablation import Run, execute, make_run, plan, read_result
+from mmppc.pipeline.ablation import Run, data_digest, execute, make_run, plan, read_result
 from mmppc.pipeline.ablation_rows import TABLES
 
 CAM, WHOLE = TABLES['5'].rows[0], TABLES['5'].rows[-1]
@@ -50,8 +52,9 @@ class FakeStages:
         self.done.append(name)
         if name == 'train':
             for iteration in (1, 2):
-                (work / f'iter_{iteration}.pth').write_text('weights')
-            (work / 'last_checkpoint').write_text(str(work / 'iter_2.pth'))
+                torch.save({}, work / f'iter_{iteration}.pth')
+            # As a kill leaves it that comes between the last checkpoint and this note.
+            (work / 'last_checkpoint').write_text(str(work / 'iter_1.pth'))
             return
         (work / 'seeds').mkdir(exist_ok=True)
         split = name.split()[0]
@@ -168,7 +171,7 @@ def test_other_data_are_another_run_and_moved_data_the_same(tmp_path: Path, data
     other = draw_toy_set(tmp_path / 'other', num_train=3, num_val=2, size=48, seed=1)
     action, reason = plan(run_of(tmp_path / 'work', other))
     assert action == 'again'
-    assert reason.startswith('the lists or tags changed')
+    assert reason.startswith('lists, tags, classes or initial weights changed')
     # A finished run needs its data no longer; an unfinished one does.
     assert plan(run_of(tmp_path / 'work', tmp_path / 'gone'))[0] == 'finished'
     with pytest.raises(FileNotFoundError, match='data_root not found'):
@@ -288,3 +291,104 @@ def test_other_initial_weights_in_the_data_folder_are_another_run(tmp_path: Path
     assert plan(run)[0] == 'finished'
     weights.write_bytes(b'second')
     assert plan(run)[0] == 'again'
+
+
+def test_what_a_killed_removal_leaves_is_not_gone_on_with(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(tmp_path, data)
+    execute(run, FakeStages())
+    changed = run_of(tmp_path, data, **{'model.losses.contrast.topk': 8})
+    remove = shutil.rmtree
+
+    def killed(folder: Path, **options) -> None:
+        if Path(folder).exists():
+            (Path(folder) / 'run.json').unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, 'rmtree', killed)
+    with pytest.raises(KeyboardInterrupt):
+        execute(changed, FakeStages())
+    monkeypatch.setattr(shutil, 'rmtree', remove)
+    assert plan(changed)[0] == 'new'
+
+    class Fresh(FakeStages):
+        def __call__(self, title: str, *arguments, **options) -> None:
+            if title.endswith(': train'):
+                assert not list(changed.folder.rglob('*.pth'))
+            super().__call__(title, *arguments, **options)
+
+    execute(changed, Fresh())
+    assert [path.name for path in changed.folder.parent.iterdir() if path.is_dir()] == ['seed0']
+    # The same for a folder that has lost its record.
+    (changed.folder / 'run.json').unlink()
+    execute(changed, Fresh())
+
+
+@pytest.mark.parametrize(
+    'option',
+    [
+        {'default_hooks.logger.interval': 7},
+        {'train_dataloader.num_workers': 0},
+        {'mask_stage.crf': 'none'},
+        {'train_dataloader.sampler.cache': 'elsewhere'},
+    ],
+)
+def test_what_does_not_matter_leaves_a_run_finished(
+    tmp_path: Path, data: Path, option: dict
+) -> None:
+    run, other = run_of(tmp_path, data), run_of(tmp_path, data, **option)
+    assert run.settings != other.settings
+    execute(run, FakeStages())
+    assert plan(other) == ('finished', 'done')
+    assert other.digest == run.digest
+
+
+def test_a_longer_sweep_tests_again_and_does_not_train(tmp_path: Path, data: Path) -> None:
+    execute(run_of(tmp_path, data), FakeStages())
+    longer = {'test_evaluator.0.thresholds': [step / 100 for step in range(100)]}
+    run = run_of(tmp_path, data, **longer)
+    assert run.digest != run_of(tmp_path, data).digest
+    action, reason = plan(run)
+    assert action == 'test'
+    assert reason.startswith('the tests changed: test_evaluator.0.thresholds was (none), is [0.0,')
+    stages = FakeStages()
+    execute(run, stages)
+    assert stages.done == ['train seeds', 'val seeds']
+    assert plan(run) == ('finished', 'done')
+
+
+def test_other_true_masks_test_again(tmp_path: Path) -> None:
+    root = draw_toy_set(tmp_path / 'data', num_train=3, num_val=2, size=48)
+    run = run_of(tmp_path / 'work', root)
+    execute(run, FakeStages())
+    masks = root / run.cfg.test_dataloader.dataset.data_prefix.seg_map_path
+    (masks / 'not_listed.png').write_bytes(b'of another list')
+    assert plan(run) == ('finished', 'done')
+    mask = masks / f'{(root / "ImageSets/Segmentation/val.txt").read_text().split()[0]}.png'
+    mask.write_bytes(mask.read_bytes() + b'changed')
+    assert plan(run) == ('test', 'the true masks changed')
+    stages = FakeStages()
+    execute(run, stages)
+    assert stages.done == ['train seeds', 'val seeds']
+    assert plan(run) == ('finished', 'done')
+
+
+def test_the_data_digest_sees_tag_folders_classes_and_weights_elsewhere(tmp_path: Path) -> None:
+    root = draw_toy_set(tmp_path / 'data', num_train=3, num_val=2, size=48)
+    tag, weights, classes = root / 'tags' / 'a.xml', tmp_path / 'backbone.pth', root / 'names.txt'
+    tag.parent.mkdir()
+    for path in (tag, weights, classes):
+        path.write_text('first')
+    dataset = 'train_dataloader.dataset'
+    options = {
+        f'{dataset}.tag_file': 'tags',
+        f'{dataset}.classes_file': 'names.txt',
+        'model.backbone.init_cfg': dict(type='Pretrained', checkpoint=str(weights)),
+    }
+    cfg = run_of(tmp_path / 'work', root, **options).cfg
+    found = [data_digest(cfg)]
+    for path in (tag, weights, classes):
+        path.write_text('another')
+        found.append(data_digest(cfg))
+    assert len(set(found)) == 4

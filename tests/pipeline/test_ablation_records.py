@@ -31,7 +31,7 @@ def test_a_run_s_record(tmp_path: Path, data: Path, single_scale: bool) -> None:
     found, classes = record_run(run, 0.26)
     assert tuple(found) == FIELDS
     expected = dict(
-        dataset='toy', config='table5_pixel_sampling', seed=3, threshold=0.31, fixed_threshold=0.26,
+        dataset='toy', config='table5_pixel_sampling', seed=3, threshold=0.31, sweep_end=0.59, fixed_threshold=0.26,
         train_miou=50.5, train_fg_recall=70.0, train_bg_false_positives=20.0,
         val_miou=39.25, val_fg_recall=68.0, val_bg_false_positives=23.0,
         train_miou_fixed=45.5, train_fg_recall_fixed=80.0, train_bg_false_positives_fixed=30.0,
@@ -91,6 +91,9 @@ def test_new_records_replace_former_ones_and_changed_configs_go() -> None:
     digests = {'table5_seam': 'of table5_seam', 'table6_k8': 'changed'}
     former = [line for line in RECORDS if holds(line, digests, 0.26)]
     assert not any(holds(line, digests, 0.3) for line in RECORDS)
+    of_data = {'table5_seam': 'abc', 'table6_k8': 'abc'}
+    assert [line for line in RECORDS if holds(line, digests, 0.26, of_data)] == former
+    assert not any(holds(line, digests, 0.26, {'table5_seam': 'other'}) for line in RECORDS)
     new = [record('table5_seam', 1, train_miou=60.0), record('table5_seam', 5)]
     merged = merge_records(former, new, list(digests))
     assert [(r['config'], r['seed']) for r in merged] == [('table5_seam', s) for s in (0, 1, 2, 5)]

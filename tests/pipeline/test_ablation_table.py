@@ -25,7 +25,7 @@ TABLE = TABLES['6']
 def record(config: str, seed: int, **values) -> dict:
     rates = dict(miou=50.0, fg_recall=80.0, bg_false_positives=20.0)
     result = dict(
-        dataset='toy', config=config, seed=seed, threshold=0.3, fixed_threshold=0.26,
+        dataset='toy', config=config, seed=seed, threshold=0.3, sweep_end=0.59, fixed_threshold=0.26,
         **{f'train_{name}': value for name, value in rates.items()},
         **{f'val_{name}': value - 5 for name, value in rates.items()},
         **{f'train_{name}_fixed': value - 1 for name, value in rates.items()},
@@ -185,3 +185,17 @@ def test_caption_tells_the_conditions() -> None:
     more = [*RECORDS, record('table6_k4', 0, train_pictures=600)]
     assert '300 or 600' in caption(TABLE, 'toy', more)
     assert caption(TABLE, 'voc', []).endswith('on voc: nothing measured.')
+
+
+def test_a_threshold_at_the_end_of_the_sweep_is_marked() -> None:
+    records = [
+        *RECORDS[:2],
+        record('table6_k8', 0, threshold=0.59),
+        record('table6_k16', 0, threshold=0.59, sweep_end=0.99),
+        record('table6_k64', 0, threshold=0.3, sweep_end=None),
+    ]
+    _, _, *lines = map(cells, miou_table(TABLE, records).splitlines())
+    found = {line[0]: line[2] for line in lines}
+    assert found['K = 8'] == '0.59 (end of the sweep)'
+    assert found['K = 16'] == '0.59'
+    assert found['K = 64'] == found['K = 0 (SEAM)'].split()[0] == '0.30'

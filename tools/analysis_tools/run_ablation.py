@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -20,10 +21,14 @@ from mmppc.pipeline import ablation, ablation_records, ablation_table
 from mmppc.pipeline.ablation_jobs import run_jobs
 from mmppc.pipeline.ablation_plot import plot_svg
 from mmppc.pipeline.ablation_rows import DATASETS, TABLES, Table, choose_rows, table_on
+from mmppc.pipeline.folder_lock import folder_lock
+from mmppc.pipeline.gpu_shares import GPUShares, visible_gpus
 from mmppc.pipeline.progress import StageBars
 from mmppc.storage.atomic import atomic_write
 from mmppc.utils.config_file import ConfigOptions
 from mmppc.utils.user_errors import user_errors
+
+END = ' (the last of the sweep: seeds may be better beyond it)'
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,7 +41,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dataset', required=True, choices=DATASETS)
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
-        '--jobs', type=int, default=1, metavar='N', help='runs at once (default: 1)'
+        '--jobs',
+        type=int,
+        default=1,
+        metavar='N',
+        help='runs at once, each on a GPU of its own if there are several (default: 1)',
     )
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='some rows (default: all)')
     parser.add_argument(
@@ -76,7 +85,10 @@ def parse_args() -> argparse.Namespace:
 
 
 class Tables:
-    """The files of a table, made of what earlier starts recorded and of the runs that are finished now."""
+    """The files of a table, made of what earlier starts recorded and of the runs that are finished now.
+
+    Others may write to them at the same time, with other seeds for instance.
+    """
 
     def __init__(
         self, args: argparse.Namespace, table: Table, out: Path, runs: list[ablation.Run]
@@ -85,20 +97,27 @@ class Tables:
         self.fixed_threshold = args.fixed_threshold
         self.stem = out / f'{table.stem}_{args.dataset}'
         self.order = [row.config for row in table.rows]
-        runs_file, classes_file = self.file('_runs.csv'), self.file('_classes.csv')
-        former = ablation_records.read_records(runs_file)
-        classes = ablation_records.read_records(classes_file, ablation_records.CLASS_FIELDS)
-        digests = {run.row.config: run.digest for run in runs}
-        self.former = [
-            line for line in former if ablation_records.holds(line, digests, self.fixed_threshold)
-        ]
-        if len(former) > len(self.former):
-            left = len(former) - len(self.former)
+        self.digests = {run.row.config: run.digest for run in runs}
+        try:
+            self.data_digests = {run.row.config: ablation.data_digest(run.cfg) for run in runs}
+        except FileNotFoundError:
+            self.data_digests = None
+        former, kept = self.former()
+        if len(former) > len(kept):
             print(
-                f'{runs_file.name}: {left} run(s) of another config or fixed threshold are left out'
+                f'{self.file("_runs.csv").name}: {len(former) - len(kept)} run(s) of another config, other data or '
+                'another fixed threshold are left out'
             )
-        known = {(line['config'], line['seed']) for line in self.former}
-        self.former_classes = [line for line in classes if (line['config'], line['seed']) in known]
+
+    def former(self) -> tuple[list[ablation_records.Record], list[ablation_records.Record]]:
+        """What is on record: all, and what holds of it."""
+        records = ablation_records.read_records(self.file('_runs.csv'))
+        kept = [
+            line
+            for line in records
+            if ablation_records.holds(line, self.digests, self.fixed_threshold, self.data_digests)
+        ]
+        return records, kept
 
     def file(self, suffix: str) -> Path:
         """One of the table's files."""
@@ -106,6 +125,15 @@ class Tables:
 
     def records(self) -> tuple[list[ablation_records.Record], list[ablation_records.Record]]:
         """All records of runs, and of their classes."""
+        _, former = self.former()
+        known = {(line['config'], line['seed']) for line in former}
+        former_classes = [
+            line
+            for line in ablation_records.read_records(
+                self.file('_classes.csv'), ablation_records.CLASS_FIELDS
+            )
+            if (line['config'], line['seed']) in known
+        ]
         new, classes = [], []
         for run in self.runs:
             if ablation.plan(run)[0] == 'finished':
@@ -113,21 +141,26 @@ class Tables:
                 new.append(record)
                 classes += of_classes
         return (
-            ablation_records.merge_records(self.former, new, self.order),
-            ablation_records.merge_records(self.former_classes, classes, self.order),
+            ablation_records.merge_records(former, new, self.order),
+            ablation_records.merge_records(former_classes, classes, self.order),
         )
 
-    def write_records(self) -> None:
-        """Write both files of records."""
-        records, classes = self.records()
-        ablation_records.write_records(self.file('_runs.csv'), records)
-        ablation_records.write_records(
-            self.file('_classes.csv'), classes, ablation_records.CLASS_FIELDS
-        )
+    def write_records(
+        self,
+    ) -> tuple[list[ablation_records.Record], list[ablation_records.Record]]:
+        """Bring both files of records up to date; what they hold then."""
+        lock = self.stem.with_name(f'.{self.stem.name}.lock')
+        with folder_lock(lock, str(self.file('_runs.csv')), patience=60):
+            records, classes = self.records()
+            ablation_records.write_records(self.file('_runs.csv'), records)
+            ablation_records.write_records(
+                self.file('_classes.csv'), classes, ablation_records.CLASS_FIELDS
+            )
+        return records, classes
 
     def show(self, *, write: bool) -> None:
         """Print the tables, and write everything if told so."""
-        records, classes = self.records()
+        records, classes = self.write_records() if write else self.records()
         parts = [
             ablation_table.caption(self.table, self.dataset, records),
             ablation_table.miou_table(self.table, records),
@@ -137,7 +170,6 @@ class Tables:
         print(f'\n{markdown}')
         if not write:
             return
-        self.write_records()
         contents = {
             '.md': markdown,
             '_classes.md': ablation_table.class_tables(self.table, classes) + '\n',
@@ -158,18 +190,21 @@ def run_all(args: argparse.Namespace, runs: list[ablation.Run], tables: Tables) 
     if args.jobs > 1:
         threads = max((os.cpu_count() or 1) // args.jobs, 1)
         os.environ.setdefault('OMP_NUM_THREADS', str(threads))
+    shares = GPUShares(args.jobs, visible_gpus())
     with StageBars() as bars:
 
         def work(run: ablation.Run) -> None:
-            ablation.execute(run, bars.run, keep_checkpoint=keep, keep_seeds=args.keep_seeds)
+            with shares.lend() as variables:
+                stage = partial(bars.run, variables=variables)
+                ablation.execute(run, stage, keep_checkpoint=keep, keep_seeds=args.keep_seeds)
 
         for done, (run, error) in enumerate(run_jobs(runs, work, args.jobs), 1):
             place = f'{run.title} ({done} of {len(runs)} runs)'
             if error is None:
                 record, _ = ablation_records.record_run(run, args.fixed_threshold)
                 bars.say(
-                    f'{place}: mIoU {record["train_miou"]} on train at {record["threshold"]:g}, '
-                    f'{record["val_miou"]} on val'
+                    f'{place}: mIoU {record["train_miou"]} on train at {record["threshold"]:g}'
+                    f'{END if ablation_records.ends_sweep(record) else ""}, {record["val_miou"]} on val'
                 )
                 tables.write_records()
             elif isinstance(error, Exception):
