@@ -62,6 +62,16 @@ def test_bars_on_a_terminal_and_lines_elsewhere(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='the kernel ends the child on Linux only')
+def test_a_stage_has_variables_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv('OF_ALL', 'kept')
+    monkeypatch.setenv('OF_ONE', 'before')
+    code = 'import os; print(os.environ["OF_ALL"], os.environ["OF_ONE"])'
+    with StageBars(console=Console(file=io.StringIO())) as bars:
+        bars.run('one', [sys.executable, '-c', code], tmp_path / 'a.log', variables={'OF_ONE': '3'})
+    assert (tmp_path / 'a.log').read_text() == 'kept 3\n'
+    assert os.environ['OF_ONE'] == 'before'
+
+
 def test_a_stage_ends_with_the_process_that_started_it(tmp_path):
     script = tmp_path / 'parent.py'
     script.write_text(
