@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from mmppc.functional.sweep import THRESHOLDS
-from mmppc.pipeline.ablation import SPLITS, Run, read_report, read_result, report_path
+from mmppc.pipeline.ablation import Run, read_report, read_result, report_path
+from mmppc.pipeline.ablation_data import SPLITS
 from mmppc.pipeline.ablation_points import read_point
 from mmppc.pipeline.figures import variants
 from mmppc.storage.atomic import atomic_write

@@ -4,11 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from mmppc.pipeline.ablation_data import SPLITS
 from mmppc.pipeline.ablation_records import (
     FIXED,
     MEASURED,
     RATES,
-    SPLITS,
     Record,
     ends_sweep,
 )

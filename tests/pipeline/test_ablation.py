@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from mmppc.datasets.toy import draw_toy_set
-from mmppc.pipeline.ablation import Run, data_digest, execute, make_run, plan, read_result
+from mmppc.pipeline.ablation import Run, execute, make_run, plan, read_result
+from mmppc.pipeline.ablation_data import data_digest
 from mmppc.pipeline.ablation_rows import TABLES
 
 CAM, WHOLE = TABLES['5'].rows[0], TABLES['5'].rows[-1]

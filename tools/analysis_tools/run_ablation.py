@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 
 from mmppc.pipeline import ablation, ablation_records, ablation_table
+from mmppc.pipeline.ablation_data import data_digest
 from mmppc.pipeline.ablation_jobs import run_jobs
 from mmppc.pipeline.ablation_plot import plot_svg
 from mmppc.pipeline.ablation_rows import DATASETS, TABLES, Table, choose_rows, table_on
@@ -99,7 +100,7 @@ class Tables:
         self.order = [row.config for row in table.rows]
         self.digests = {run.row.config: run.digest for run in runs}
         try:
-            self.data_digests = {run.row.config: ablation.data_digest(run.cfg) for run in runs}
+            self.data_digests = {run.row.config: data_digest(run.cfg) for run in runs}
         except FileNotFoundError:
             self.data_digests = None
         former, kept = self.former()
